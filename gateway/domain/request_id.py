@@ -1,0 +1,102 @@
+"""
+The request id: an opaque token that carries its assignment, sealed.
+
+Feedback that comes weeks later needs no look-up, and nobody can move it to another arm. The token is
+a synthetic-IV seal from keyed BLAKE2b: the tag is a MAC over the contents and also the nonce of the
+key stream, so a client that decodes the base64 learns neither arm nor user, and a changed bit is
+found. 128 bits of tag make a guess hopeless; contents of typical names make a token of 90 characters.
+"""
+
+from __future__ import annotations
+
+import hmac
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from dataclasses import dataclass
+from hashlib import blake2b
+from struct import Struct
+
+PREFIX = "sq1_"
+"""The token's version; what it says changes when the contents do."""
+
+MAX_TOKEN_CHARS = 512
+"""Longer ones are not ours and are refused unread."""
+
+_TAG_BYTES = 16
+_HEAD = Struct(">QQIH")
+
+
+@dataclass(frozen=True, slots=True)
+class RequestId:
+    """
+    What a request id says.
+
+    Attributes:
+        route: Route name, at most 64 bytes of UTF-8.
+        release: Release name, at most 64 bytes.
+        arm: Arm name, at most 64 bytes.
+        epoch: 0 to 65,535.
+        unit_hash: 64 bits of the salted unit; 0 for requests without one.
+        unix_ms: When the request came.
+        serial: 32 bits that tell apart requests of the same unit and millisecond.
+    """
+
+    route: str
+    release: str
+    arm: str
+    epoch: int
+    unit_hash: int
+    unix_ms: int
+    serial: int
+
+
+class Seal:
+    """Seals and opens request ids with one key of 32 bytes."""
+
+    __slots__ = ("_mac", "_stream")
+
+    def __init__(self, key: bytes) -> None:
+        # Keyed once and copied per token: setting up a keyed BLAKE2b costs more than using it.
+        self._mac = blake2b(key=key, digest_size=_TAG_BYTES, person=b"sluice-mac")
+        self._stream = blake2b(key=key, digest_size=64, person=b"sluice-stream")
+
+    def seal(self, request_id: RequestId) -> str:
+        """Give the token for `request_id`."""
+        names = "\x1f".join((request_id.route, request_id.release, request_id.arm)).encode()
+        head = _HEAD.pack(request_id.unix_ms, request_id.unit_hash, request_id.serial, request_id.epoch)
+        contents = head + names
+        mac = self._mac.copy()
+        mac.update(contents)
+        tag = mac.digest()
+        return PREFIX + urlsafe_b64encode(tag + self._masked(contents, tag)).rstrip(b"=").decode()
+
+    def open(self, token: str) -> RequestId | None:
+        """Give what `token` says, or None when it is not ours or was changed."""
+        if not token.startswith(PREFIX) or len(token) > MAX_TOKEN_CHARS:
+            return None
+        text = token.removeprefix(PREFIX)
+        try:
+            raw = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        except ValueError:
+            return None
+        if urlsafe_b64encode(raw).rstrip(b"=").decode() != text:  # one id has one spelling
+            return None
+        tag, masked = raw[:_TAG_BYTES], raw[_TAG_BYTES:]
+        contents = self._masked(masked, tag)
+        mac = self._mac.copy()
+        mac.update(contents)
+        if len(contents) < _HEAD.size or not hmac.compare_digest(mac.digest(), tag):
+            return None
+        unix_ms, unit_hash, serial, epoch = _HEAD.unpack_from(contents)
+        route, release, arm = contents[_HEAD.size :].decode().split("\x1f")
+        return RequestId(route, release, arm, epoch, unit_hash, unix_ms, serial)
+
+    def _masked(self, contents: bytes, tag: bytes) -> bytes:
+        """XOR with a key stream of 64-byte blocks; its own inverse."""
+        length = len(contents)
+        blocks = []
+        for number in range(-(-length // 64)):
+            block = self._stream.copy()
+            block.update(tag + bytes((number,)))
+            blocks.append(block.digest())
+        stream = b"".join(blocks)[:length]
+        return (int.from_bytes(contents, "big") ^ int.from_bytes(stream, "big")).to_bytes(length, "big")
