@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from gateway.domain.identity import Identity
 from gateway.domain.provider import Provider
-from gateway.domain.route import Route
+from gateway.domain.route import DEFAULT_MAX_BODY_BYTES, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class TableHead:
         default_provider: Gets what no route takes; None makes such calls 404.
         identity: How users are found.
         seal_key: 32 bytes; seals request ids. Never leaves the machine.
+        max_body_bytes: The largest that any route takes; what is over it is refused unread.
     """
 
     version: int
@@ -38,6 +39,7 @@ class TableHead:
     default_provider: str | None
     identity: Identity
     seal_key: bytes = field(repr=False)
+    max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
 
 
 class RoutingTable:

@@ -1,0 +1,162 @@
+"""A RoutingTable made ready to serve from: pools, prebuilt request heads, the compiled identity."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gateway.assign.identity import CompiledIdentity
+from gateway.domain.provider import Auth, InjectUsage, Provider
+from gateway.domain.request_id import Seal
+from gateway.domain.route import Route
+from gateway.domain.table import RoutingTable
+from gateway.domain.variant import Rewrite, Variant
+from gateway.proxy.exchange import ClientRequest, Headers
+from gateway.proxy.sweep import Sweep
+from gateway.proxy.upstream.pool import Pool
+from gateway.wire.headers import CREDENTIALS, FORWARDED, PASSED_THROUGH, encode_head, request_headers
+
+IDENTITY_ENCODING = (b"accept-encoding", b"identity")
+"""Asked of providers where the answer is read on the way; compressed bytes would have to be undone."""
+
+
+class BoundProvider:
+    """
+    A provider, its pool, and what every request to it has in common.
+
+    Attributes:
+        provider: What it was made from.
+        pool: Its connections.
+        injects_usage: Whether streams are asked for their usage; learnt False from a provider that
+            refuses `stream_options`.
+    """
+
+    __slots__ = ("_allowed", "_fixed", "_passed_through", "injects_usage", "pool", "provider")
+
+    def __init__(self, provider: Provider, pool: Pool) -> None:
+        self.provider = provider
+        self.pool = pool
+        self.injects_usage = provider.inject_usage is not InjectUsage.OFF
+        self._fixed = _fixed_headers(provider)
+        extra = frozenset(name.encode() for name in provider.forward_headers)
+        theirs = CREDENTIALS if provider.auth is Auth.CLIENT else frozenset()
+        taken = frozenset(name for name, _ in self._fixed)
+        self._allowed = (FORWARDED | extra | theirs) - taken
+        self._passed_through = (PASSED_THROUGH | extra | theirs) - taken
+
+    def head(self, path: bytes, request: ClientRequest, own: Headers, length: int) -> bytes:
+        """Give the head of a POST whose body is `length` bytes; `own` headers win over the client's."""
+        theirs = request_headers(request.headers, self._allowed)
+        if own:
+            taken = {name for name, _ in own}
+            theirs = [pair for pair in theirs if pair[0] not in taken]
+        headers = [*self._fixed, IDENTITY_ENCODING, *own, *theirs, (b"content-length", b"%d" % length)]
+        return encode_head(b"POST %b HTTP/1.1" % path, headers)
+
+    def passed_head(self, request: ClientRequest, target: bytes) -> bytes:
+        """Give the head of a request that passes through."""
+        framing: Headers = []
+        if request.content_length is not None:
+            framing = [(b"content-length", b"%d" % request.content_length)]
+        elif request.header(b"transfer-encoding") is not None:
+            framing = [(b"transfer-encoding", b"chunked")]
+        headers = [*self._fixed, *request_headers(request.headers, self._passed_through), *framing]
+        return encode_head(b"%b %b HTTP/1.1" % (request.method, target), headers)
+
+
+@dataclass(frozen=True, slots=True)
+class BoundVariant:
+    """
+    A variant and where it sends.
+
+    Attributes:
+        variant: What the file says; None for a call that no route takes.
+        provider: Where it goes.
+        headers: Its own headers, encoded.
+    """
+
+    variant: Variant | None
+    provider: BoundProvider
+    headers: Headers
+
+
+EMPTY_REWRITE = Rewrite()
+
+
+class BoundTable:
+    """
+    One table's view of the world; requests hold it from their first line to their last.
+
+    Attributes:
+        table: What was published.
+        identity: Compiled once.
+        seal: For request ids.
+        config_header: The value of `x-sluice-config`.
+    """
+
+    def __init__(self, table: RoutingTable, providers: dict[str, BoundProvider]) -> None:
+        self.table = table
+        self.identity = CompiledIdentity(table.head.identity)
+        self.seal = Seal(table.head.seal_key)
+        self.config_header = (b"x-sluice-config", table.head.config_hash.encode())
+        self.providers = providers
+        default = table.head.default_provider
+        self.unrouted = None if default is None else BoundVariant(None, providers[default], [])
+        self._variants: dict[tuple[str, str], BoundVariant] = {}
+
+    def variant(self, route: Route, name: str) -> BoundVariant:
+        """Give a route's variant, bound on first use."""
+        bound = self._variants.get((route.name, name))
+        if bound is None:
+            variant = route.variants[name]
+            headers = [(key.encode(), value.encode("latin-1")) for key, value in variant.headers]
+            bound = BoundVariant(variant, self.providers[variant.provider], headers)
+            self._variants[route.name, name] = bound
+        return bound
+
+
+class Pools:
+    """
+    A worker's pools, kept from table to table as long as a provider stays the same.
+
+    A provider whose key, address or limits changed is a new one: the old pool closes when its last
+    request is done.
+    """
+
+    def __init__(self, sweep: Sweep) -> None:
+        self._sweep = sweep
+        self._bound: dict[Provider, BoundProvider] = {}
+
+    def bind(self, table: RoutingTable) -> BoundTable:
+        """Give `table` ready to serve; retire what it no longer names."""
+        wanted = table.head.providers
+        bound = {
+            name: self._bound.get(provider) or BoundProvider(provider, Pool(provider, self._sweep))
+            for name, provider in wanted.items()
+        }
+        made_ready = BoundTable(table, bound)
+        kept = set(wanted.values())
+        for provider, old in self._bound.items():
+            if provider not in kept:
+                old.pool.retire()
+        self._bound = {entry.provider: entry for entry in bound.values()}
+        return made_ready
+
+    @property
+    def open_count(self) -> int:
+        """Give how many upstream connections are open."""
+        return sum(entry.pool.open_count for entry in self._bound.values())
+
+    def close(self) -> None:
+        """Close every connection."""
+        for entry in self._bound.values():
+            entry.pool.close()
+
+
+def _fixed_headers(provider: Provider) -> Headers:
+    headers: Headers = [(b"host", provider.authority.encode())]
+    if provider.auth is Auth.KEY and provider.key is not None:
+        name = provider.key_header
+        value = f"Bearer {provider.key}" if name == "authorization" else provider.key
+        headers.append((name.encode(), value.encode("latin-1")))
+    headers += [(name.encode(), value.encode("latin-1")) for name, value in provider.headers]
+    return headers

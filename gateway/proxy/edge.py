@@ -1,0 +1,561 @@
+"""
+The public edge: one client connection, from bytes to requests and from answers to bytes.
+
+Theory of operation
+===================
+llhttp (what Node parses with) splits the bytes into requests; ambiguous framing is refused, and the
+connection with it. A request is served by one task. Requests that a client sends ahead wait their
+turn. When the client leaves, the task is cancelled at that moment.
+
+A connection is in one of five phases, each with a time limit: idle between requests, receiving a
+head, receiving a body, serving (no limit here: the upstream has its own), and lingering, which
+reads and drops what a refused client still sends so that it gets to read the refusal.
+
+This file knows nothing of routes or providers; `pipeline` knows nothing of this file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Protocol, cast
+
+import httptools
+
+from gateway.errors import BadRequestError, GatewayError, HeadersTooLargeError, RequestTimeoutError, TooLargeError
+from gateway.proxy.exchange import ClientRequest, Flow, Headers
+from gateway.proxy.sweep import Sweep, Watched
+from gateway.wire.headers import encode_head
+from gateway.wire.problem import render_problem
+from gateway.wire.target import split_target
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeLimits:
+    """
+    What one connection may cost.
+
+    Attributes:
+        header_s: From a request's first byte to its last header.
+        body_s: Between two pieces of a body.
+        idle_s: Between two requests on a connection.
+        drain_idle_s: The same while draining; longer than the 5 s for which the official Python
+            client reuses a connection, so that none is closed under a request.
+        stall_s: For a client that reads nothing of its answer.
+        linger_s: For reading on after a refusal.
+        header_bytes: Of one head, names and values and target together.
+        header_count: Headers in one head.
+        pending: Requests sent ahead on one connection.
+        write_bytes: What may wait for a slow reader before the provider is made to wait.
+    """
+
+    header_s: float = 10.0
+    body_s: float = 30.0
+    idle_s: float = 75.0
+    drain_idle_s: float = 6.0
+    stall_s: float = 30.0
+    linger_s: float = 2.0
+    header_bytes: int = 64 * 1024
+    header_count: int = 128
+    pending: int = 16
+    write_bytes: int = 64 * 1024
+
+
+class EdgeApp(Protocol):
+    """What the edge needs of whoever answers."""
+
+    limits: EdgeLimits
+    is_draining: bool
+
+    def body_limit(self, request: ClientRequest) -> int | None:
+        """Give how many bytes of body to hold, or None to have it streamed."""
+        ...
+
+    def serve(self, request: ClientRequest, sink: EdgeConnection) -> Coroutine[Any, Any, None]:
+        """Answer one request; must not raise but for cancellation."""
+        ...
+
+    def note_connected(self, connection: EdgeConnection) -> None:
+        """Take note of a new connection."""
+        ...
+
+    def note_closed(self, connection: EdgeConnection) -> None:
+        """Take note of a closed one."""
+        ...
+
+
+STREAM_BUFFER_BYTES = 256 * 1024
+"""What may wait of a streamed request body before the client is made to wait."""
+
+_REASONS = {
+    200: b"OK",
+    400: b"Bad Request",
+    401: b"Unauthorized",
+    403: b"Forbidden",
+    404: b"Not Found",
+    405: b"Method Not Allowed",
+    408: b"Request Timeout",
+    413: b"Content Too Large",
+    415: b"Unsupported Media Type",
+    429: b"Too Many Requests",
+    431: b"Request Header Fields Too Large",
+    500: b"Internal Server Error",
+    501: b"Not Implemented",
+    502: b"Bad Gateway",
+    503: b"Service Unavailable",
+    504: b"Gateway Timeout",
+}
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_BODILESS = frozenset({204, 304})
+
+
+class EdgeBody:
+    """A request body handed on as it arrives; makes its client wait when nobody takes it."""
+
+    __slots__ = ("_connection", "_is_whole", "_pieces", "_size", "_waiter")
+
+    def __init__(self, connection: EdgeConnection) -> None:
+        self._connection = connection
+        self._pieces: deque[bytes] = deque()
+        self._size = 0
+        self._is_whole = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Say whether the client has sent all of it."""
+        return self._is_whole
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Give the pieces as they arrive."""
+        while self._pieces or not self._is_whole:
+            if not self._pieces:
+                self._waiter = asyncio.get_running_loop().create_future()
+                await self._waiter
+                continue
+            piece = self._pieces.popleft()
+            self._size -= len(piece)
+            if self._size < STREAM_BUFFER_BYTES // 4:
+                self._connection.resume_body()
+            yield piece
+
+    def note_piece(self, piece: bytes) -> None:
+        """Take a piece."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+        if self._size > STREAM_BUFFER_BYTES:
+            self._connection.pause_body()
+        self._wake()
+
+    def note_whole(self) -> None:
+        """Take note that there is no more."""
+        self._is_whole = True
+        self._wake()
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+
+class EdgeConnection(asyncio.Protocol, Watched):
+    """One client connection, and the sink of the request being answered on it."""
+
+    def __init__(self, app: EdgeApp, sweep: Sweep, loop: asyncio.AbstractEventLoop) -> None:
+        Watched.__init__(self)
+        self._app = app
+        self._limits = app.limits
+        self._sweep = sweep
+        self._loop = loop
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self._is_loopback = False
+        # The request being received.
+        self._target = b""
+        self._headers: Headers = []
+        self._header_bytes = 0
+        self._receiving: ClientRequest | None = None
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._body_limit: int | None = 0
+        self._refusal: GatewayError | None = None
+        # The request being served.
+        self._task: asyncio.Task[None] | None = None
+        self._pending: deque[tuple[ClientRequest, bool]] = deque()
+        self._keeps_alive = True
+        self._flow: Flow | None = None
+        self._is_chunked = False
+        self._is_http10 = False
+        self._is_head = False
+        self._has_started = False
+        self._is_serving = False
+        self._is_lingering = False
+        self._is_body_paused = False
+        self._unsent_bytes = 0
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: idle, with a limit to the first byte."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=self._limits.write_bytes)
+        peer = transport.get_extra_info("peername")
+        self._is_loopback = not peer or (isinstance(peer, tuple) and _is_loopback(peer[0]))
+        self._app.note_connected(self)
+        self._sweep.add(self)
+        self._limit(self._limits.idle_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Cancel what is being answered: nobody is there to read it."""
+        self._sweep.discard(self)
+        self._pending.clear()
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+        self._app.note_closed(self)
+
+    def eof_received(self) -> bool:
+        """Take a client that stopped sending for gone, as nginx does."""
+        return False
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        if self._is_lingering:
+            return
+        if self._receiving is None and not self._headers and not self._target:
+            if not self._is_serving:
+                self._limit(self._limits.header_s)
+        elif self._receiving is not None:
+            self.moved = True
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._go_on_without_upgrade(data[int(upgrade.args[0]) :])
+        except httptools.HttpParserError:
+            if self._refusal is None:
+                self._refusal = _bad_http("The request is not valid HTTP/1.1.")
+        if self._refusal is not None:
+            self._refuse_when_free()
+
+    def pause_writing(self) -> None:
+        """Make the producer wait for a client that does not read."""
+        if self._flow is not None:
+            self._flow.pause()
+        self._unsent_bytes = self._transport.get_write_buffer_size()
+        self._limit(self._limits.stall_s)
+
+    def resume_writing(self) -> None:
+        """Let the producer go on."""
+        self._limit(inf if self._is_serving else self._limits.idle_s)
+        if self._flow is not None:
+            self._flow.resume()
+
+    # httptools
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the target."""
+        self._target += url
+        self._count_header_bytes(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; those after the body are trailers and are dropped."""
+        if self._receiving is not None:
+            return
+        self._count_header_bytes(len(name) + len(value))
+        if len(self._headers) >= self._limits.header_count:
+            self._refusal = HeadersTooLargeError(f"A request may have {self._limits.header_count} headers.")
+        if self._refusal is None:
+            self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """Check the head; begin to serve at once where the body is to be streamed."""
+        if self._refusal is not None:
+            return
+        try:
+            request = self._request_of_head()
+        except GatewayError as error:
+            self._refusal = error
+            return
+        self._receiving = request
+        self._body_limit = self._app.body_limit(request)
+        declared = request.content_length or 0
+        if self._body_limit is not None and declared > self._body_limit:
+            self._refusal = _too_large(self._body_limit)
+            return
+        if request.header(b"expect") is not None and not self._is_serving:
+            self._transport.write(_CONTINUE)
+        if self._body_limit is None:
+            request.stream = EdgeBody(self)
+            self._enqueue(request)
+        if not self._is_serving:
+            self._limit(self._limits.body_s)
+
+    def on_body(self, piece: bytes) -> None:
+        """Take a piece of the body."""
+        request = self._receiving
+        if request is None or self._refusal is not None:
+            return
+        if request.stream is not None:
+            cast(EdgeBody, request.stream).note_piece(piece)
+            return
+        self._body.append(piece)
+        self._body_bytes += len(piece)
+        if self._body_limit is not None and self._body_bytes > self._body_limit:
+            self._refusal = _too_large(self._body_limit)
+
+    def on_message_complete(self) -> None:
+        """Serve the request, or let it wait behind the one being served."""
+        request, self._receiving = self._receiving, None
+        pieces, self._body, self._body_bytes = self._body, [], 0
+        if request is None or self._refusal is not None:
+            return
+        if request.stream is not None:
+            cast(EdgeBody, request.stream).note_whole()
+            return
+        request.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._enqueue(request)
+
+    # Sink
+
+    @property
+    def has_started(self) -> bool:
+        """Say whether the client may have seen a byte."""
+        return self._has_started
+
+    def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Answer in one piece."""
+        has_body = status not in _BODILESS
+        framing = [(b"content-length", b"%d" % len(body))] if has_body else []
+        head = self._head(status, headers, framing)
+        self._has_started = True
+        if self._is_head or not has_body:
+            self._transport.write(head)
+        elif len(body) < 65_536:
+            self._transport.write(head + body)
+        else:
+            self._transport.writelines((head, body))
+        self._finish()
+
+    def start(self, status: int, headers: Headers, *, flow: Flow, content_length: int | None = None) -> None:
+        """Begin an answer; without a length it is chunked, or ends with the connection for HTTP/1.0."""
+        self._flow = flow
+        self._has_started = True
+        self._is_chunked = False
+        if status in _BODILESS:
+            framing: Headers = []
+        elif content_length is not None:
+            framing = [(b"content-length", b"%d" % content_length)]
+        elif self._is_http10:
+            self._keeps_alive = False
+            framing = []
+        else:
+            self._is_chunked = True
+            framing = [(b"transfer-encoding", b"chunked")]
+        self._transport.write(self._head(status, headers, framing))
+
+    def write(self, piece: bytes) -> None:
+        """Add a piece."""
+        if self._is_head or not piece:
+            return
+        self._transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._is_chunked else piece)
+
+    def end(self) -> None:
+        """Say that the answer is whole."""
+        if self._is_chunked and not self._is_head:
+            self._transport.write(b"0\r\n\r\n")
+        self._finish()
+
+    def abort(self) -> None:
+        """Break the connection."""
+        self._flow = None
+        self._transport.abort()
+
+    # For the app and for EdgeBody.
+
+    def is_answering(self, request: ClientRequest) -> bool:
+        """Say whether `request` still waits for the first byte of its answer."""
+        return self._is_serving and self._current is request and not self._has_started
+
+    @property
+    def is_idle(self) -> bool:
+        """Say whether nothing is being received or answered."""
+        return not self._is_serving and self._receiving is None and not self._target
+
+    def begin_drain(self) -> None:
+        """Close soon if idle; else the answer says so."""
+        if self.is_idle:
+            self._limit(self._limits.drain_idle_s)
+
+    def close(self) -> None:
+        """Close after what is buffered."""
+        self._transport.close()
+
+    def pause_body(self) -> None:
+        """Let the client's bytes wait in the kernel."""
+        if not self._is_body_paused:
+            self._is_body_paused = True
+            self._transport.pause_reading()
+            self._limit(inf)
+
+    def resume_body(self) -> None:
+        """Read on."""
+        if self._is_body_paused and not self._transport.is_closing():
+            self._is_body_paused = False
+            self._transport.resume_reading()
+            self._limit(self._limits.body_s)
+
+    # Watched
+
+    def expire(self) -> None:
+        """Act on the limit of the phase the connection is in."""
+        left = self._transport.get_write_buffer_size()
+        if left and left < self._unsent_bytes:  # Slow, but reading.
+            self._unsent_bytes = left
+            self.moved = True
+        elif left or self._is_lingering or self.is_idle:
+            self._transport.abort()
+        elif not self._is_serving:
+            self._refusal = RequestTimeoutError("The request did not arrive in time.")
+            self._refuse_when_free()
+        elif self._receiving is not None:  # A streamed body stopped; its task learns by cancellation.
+            self._transport.abort()
+
+    # Within.
+
+    def _limit(self, seconds: float) -> None:
+        self.limit_s = seconds
+        self.moved = True
+
+    def _count_header_bytes(self, count: int) -> None:
+        self._header_bytes += count
+        if self._header_bytes > self._limits.header_bytes and self._refusal is None:
+            self._refusal = HeadersTooLargeError(f"A request may have {self._limits.header_bytes} bytes of headers.")
+
+    def _request_of_head(self) -> ClientRequest:
+        """Give the request of which the head has arrived, and make room for the next."""
+        target, self._target = self._target, b""
+        headers, self._headers = self._headers, []
+        self._header_bytes = 0
+        content_length = _checked_framing(headers, self._parser.get_http_version())
+        path, query = split_target(target)
+        return ClientRequest(
+            self._parser.get_method(),
+            path,
+            query,
+            headers,
+            content_length=content_length,
+            is_loopback=self._is_loopback,
+        )
+
+    def _enqueue(self, request: ClientRequest) -> None:
+        keeps_alive = self._parser.should_keep_alive()
+        is_http10 = self._parser.get_http_version() == "1.0"
+        if self._is_serving:
+            self._pending.append((request, keeps_alive))
+            if len(self._pending) > self._limits.pending:
+                self._refusal = BadRequestError(
+                    f"More than {self._limits.pending} requests were sent ahead.", code="too_many_pipelined"
+                )
+            return
+        self._serve(request, keeps_alive=keeps_alive and not is_http10)
+        self._is_http10 = is_http10
+
+    def _serve(self, request: ClientRequest, *, keeps_alive: bool) -> None:
+        self._is_serving = True
+        self._has_started = False
+        self._flow = None
+        self._keeps_alive = keeps_alive
+        self._is_head = request.method == b"HEAD"
+        self._current = request
+        if request.stream is None:
+            self._limit(inf)
+        self._task = self._loop.create_task(self._app.serve(request, self))
+
+    def _finish(self) -> None:
+        """Go on to the next request, or close."""
+        self._flow = None
+        self._task = None
+        self._is_serving = False
+        stream = self._current.stream
+        if stream is not None and not cast(EdgeBody, stream).is_whole:
+            self._linger()
+        elif not self._keeps_alive:
+            self._transport.close()
+        elif self._pending:
+            request, keeps_alive = self._pending.popleft()
+            self._serve(request, keeps_alive=keeps_alive)
+        elif self._refusal is not None:
+            self._refuse_when_free()
+        else:
+            self._limit(self._limits.drain_idle_s if self._app.is_draining else self._limits.idle_s)
+
+    def _head(self, status: int, headers: Headers, framing: Headers) -> bytes:
+        if self._app.is_draining:
+            self._keeps_alive = False
+        if not self._keeps_alive:
+            framing = [*framing, (b"connection", b"close")]
+        return encode_head(b"HTTP/1.1 %d %b" % (status, _REASONS.get(status, b"Status")), headers + framing)
+
+    def _refuse_when_free(self) -> None:
+        """Answer a broken request once those before it are answered, and read nothing more."""
+        if self._is_serving or self._refusal is None or self._is_lingering:
+            return
+        error = self._refusal
+        self._keeps_alive = False
+        body = render_problem(error)
+        headers = [(b"content-type", b"application/json")]
+        self._transport.write(self._head(error.status, headers, [(b"content-length", b"%d" % len(body))]) + body)
+        self._linger()
+
+    def _linger(self) -> None:
+        """Drop what still comes, so that closing does not destroy the answer on its way."""
+        self._is_lingering = True
+        self._receiving = None
+        if self._is_body_paused:
+            self._is_body_paused = False
+            self._transport.resume_reading()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._limit(self._limits.linger_s)
+
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        """Ignore an offer to upgrade, as HTTP allows; what follows is parsed anew."""
+        self._parser = httptools.HttpRequestParser(self)
+        if rest and self._refusal is None:
+            self.data_received(rest)
+
+
+def _too_large(limit: int) -> TooLargeError:
+    return TooLargeError(f"The request body is larger than {limit} bytes.")
+
+
+def _is_loopback(host: str) -> bool:
+    return host.startswith("127.") or host in ("::1", "::ffff:127.0.0.1")
+
+
+def _checked_framing(headers: Headers, version: str) -> int | None:
+    """Give the declared length; refuse what two servers might read differently and llhttp lets through."""
+    if version not in ("1.1", "1.0"):
+        problem = "Only HTTP/1.1 and HTTP/1.0 are spoken here."
+        raise _bad_http(problem)
+    length: int | None = None
+    hosts = 0
+    for name, value in headers:
+        if name == b"content-length":
+            length = int(value)
+        elif name == b"host":
+            hosts += 1
+        elif name == b"transfer-encoding" and (value.lower() != b"chunked" or version == "1.0"):
+            problem = "Only 'Transfer-Encoding: chunked' is understood."
+            raise _bad_http(problem)
+    if hosts > 1 or (hosts == 0 and version == "1.1"):
+        problem = "A request needs exactly one Host header."
+        raise _bad_http(problem)
+    return length
+
+
+def _bad_http(problem: str) -> BadRequestError:
+    return BadRequestError(problem, code="bad_http")

@@ -1,0 +1,92 @@
+"""One request and the place its answer goes: all that the pipeline knows of the edge."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class BodyStream(Protocol):
+    """A request body that is not held: read once, piece by piece."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Give the pieces as they arrive."""
+        ...
+
+
+@dataclass(slots=True)
+class ClientRequest:
+    """
+    A request as its client sent it.
+
+    Attributes:
+        method: As sent, upper case.
+        path: Path as sent, never normalised, without the query.
+        query: With its "?", or empty.
+        headers: Names in lower case, values as sent, in order.
+        body: The whole body, or empty when `stream` carries it.
+        stream: The body of a call that passes through; None when there is none.
+        content_length: As declared; None for none or chunked.
+        is_loopback: Whether the client is on this machine.
+    """
+
+    method: bytes
+    path: bytes
+    query: bytes
+    headers: Headers
+    body: bytes = b""
+    stream: BodyStream | None = None
+    content_length: int | None = None
+    is_loopback: bool = False
+
+    def header(self, name: bytes) -> bytes | None:
+        """Give the first header of this lower-case name."""
+        return next((value for key, value in self.headers if key == name), None)
+
+
+class Flow(Protocol):
+    """Whoever produces an answer, and can be made to wait."""
+
+    def pause(self) -> None:
+        """Produce nothing for now: the client does not read."""
+        ...
+
+    def resume(self) -> None:
+        """Go on."""
+        ...
+
+
+class Sink(Protocol):
+    """
+    Where an answer goes: `respond` once, or `start`, any number of `write`, and `end` or `abort`.
+
+    Nothing here waits. A client that reads slowly pauses the flow given to `start`.
+    """
+
+    @property
+    def has_started(self) -> bool:
+        """Say whether the client may have seen a byte."""
+        ...
+
+    def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Answer in one piece; the length is added."""
+        ...
+
+    def start(self, status: int, headers: Headers, *, flow: Flow, content_length: int | None = None) -> None:
+        """Begin an answer of which the length is known or not."""
+        ...
+
+    def write(self, piece: bytes) -> None:
+        """Add a piece."""
+        ...
+
+    def end(self) -> None:
+        """Say that the answer is whole."""
+        ...
+
+    def abort(self) -> None:
+        """Break the connection: what was sent is not whole and must not look it."""
+        ...

@@ -1,0 +1,406 @@
+"""
+One request's way: peek → choose → rewrite → forward → observe.
+
+Reads one table and keeps it to the end. Knows nothing of sockets or of the edge: a request value
+comes in, a sink takes the answer, one Outcome goes to the observer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+from gateway.assign.choose import assign
+from gateway.clock import Clock
+from gateway.domain.outcome import Fault, Outcome, OutcomeObserver
+from gateway.domain.provider import Auth
+from gateway.domain.release import Assignment, Reason
+from gateway.domain.request_id import RequestId
+from gateway.domain.route import ExposeModel, Route
+from gateway.domain.variant import Api, Rewrite, Variant
+from gateway.errors import (
+    BadRequestError,
+    ForbiddenError,
+    GatewayError,
+    NoRouteError,
+    TooLargeError,
+    UnsupportedMediaError,
+    UpstreamBrokenError,
+    UpstreamError,
+)
+from gateway.proxy.bound import EMPTY_REWRITE, BoundTable, BoundVariant
+from gateway.proxy.exchange import ClientRequest, Headers, Sink
+from gateway.proxy.relay import EventRelay, relay_raw
+from gateway.proxy.upstream.attempt import ask
+from gateway.proxy.upstream.response import UpstreamResponse
+from gateway.wire.answer import hide_model, is_whole, names_field
+from gateway.wire.body import Fields, parse_fields, peek_bool, peek_string
+from gateway.wire.fault import fault_of
+from gateway.wire.headers import response_headers
+from gateway.wire.problem import render_problem
+from gateway.wire.rewrite import rewrite_body
+from gateway.wire.stream import StreamTap
+from gateway.wire.usage import may_inject_usage
+from gateway.wire.view import BodyView
+
+JSON_TYPE = (b"content-type", b"application/json")
+FORCE_HEADER = b"x-sluice-force-variant"
+"""Asks for an arm by name; only from this machine, and never analysed."""
+
+_STREAMS_USAGE = frozenset({Api.CHAT, Api.COMPLETIONS})
+
+
+class Walk:
+    """
+    One request on its way.
+
+    Attributes:
+        outcome: Filled in along the way.
+    """
+
+    __slots__ = (
+        "_api",
+        "_bound",
+        "_clock",
+        "_early_error",
+        "_fields",
+        "_is_stream",
+        "_request",
+        "_response",
+        "_route",
+        "_segments",
+        "_sink",
+        "_started_s",
+        "_strips_usage",
+        "_task",
+        "_view",
+        "outcome",
+    )
+
+    def __init__(self, bound: BoundTable, api: Api, request: ClientRequest, sink: Sink, clock: Clock) -> None:
+        self._bound = bound
+        self._api = api
+        self._request = request
+        self._sink = sink
+        self._clock = clock
+        self._started_s = clock.now_s()
+        self._route: Route | None = None
+        self._response: UpstreamResponse | None = None
+        self._fields: Fields = {}
+        self._segments: dict[str, str] = {}
+        self._is_stream = False
+        self._strips_usage = False
+        self._task: asyncio.Task[None] | None = None
+        self._early_error: GatewayError | None = None
+        self.outcome = Outcome(config_version=bound.table.head.version)
+
+    async def run(self, serial: int, observer: OutcomeObserver) -> None:
+        """Answer the request, whatever happens, and tell the observer once."""
+        outcome = self.outcome
+        self._task = asyncio.current_task()
+        try:
+            await self._answer(serial)
+        except asyncio.CancelledError:
+            if self._early_error is None:
+                outcome.is_client_gone = True
+                outcome.status = 499
+                outcome.fault = Fault.CLIENT
+                raise
+            self._refuse(self._early_error)
+        except GatewayError as error:
+            self._refuse(error)
+        finally:
+            self._let_go()
+            outcome.duration_ms = self._elapsed_ms()
+            observer.note(outcome)
+
+    def end_early(self, error: GatewayError) -> None:
+        """Stop waiting for the provider: the client is told `error` in whatever way is left."""
+        if self._response is not None:
+            self._arrived.note_error(error)
+        elif self._task is not None:
+            self._early_error = error
+            self._task.cancel()
+
+    async def _answer(self, serial: int) -> None:
+        request = self._request
+        if (request.header(b"content-encoding") or b"identity").lower() != b"identity":
+            message = "Compressed request bodies are not read here; send it without content-encoding."
+            raise UnsupportedMediaError(message)
+        self._fields = parse_fields(request.body)
+        self._is_stream = self.outcome.is_stream = peek_bool(self._fields, "stream")
+        model = peek_string(self._fields, "model")
+        if model is None:
+            message = "The request names no model; send a route's name as 'model'."
+            raise BadRequestError(message, code="missing_model", param="model")
+        self._view = BodyView(self._api, request.headers, self._fields)
+        self._route = route = self._bound.table.route(model)
+        if route is None:
+            await self._answer_unrouted(model, serial)
+        else:
+            await self._answer_routed(route, serial)
+
+    async def _answer_unrouted(self, model: str, serial: int) -> None:
+        variant = self._bound.unrouted
+        if variant is None:
+            raise NoRouteError(_unknown_model(model, self._bound.table.route_names), param="model")
+        self._seal(serial, None, 0)
+        await self._pass_on(await self._first_answer([variant]))
+
+    async def _answer_routed(self, route: Route, serial: int) -> None:
+        if len(self._request.body) > route.max_body_bytes:
+            message = f"Route {route.name!r} takes requests up to {route.max_body_bytes} bytes."
+            raise TooLargeError(message)
+        assignment = self._assign(route, serial)
+        arm = route.release.arms[assignment.arm]
+        outcome = self.outcome
+        outcome.route = route.name
+        outcome.release = route.release.name
+        outcome.epoch = route.release.epoch
+        outcome.arm = arm.name
+        outcome.reason = assignment.reason
+        self._seal(serial, arm.name, assignment.unit_hash)
+        names = [arm.name, *(name for name in route.fallback if name != arm.name)]
+        variants = [self._bound.variant(route, name) for name in names]
+        await self._pass_on(await self._first_answer(variants))
+
+    def _assign(self, route: Route, serial: int) -> Assignment:
+        release = route.release
+        forced = self._forced(route)
+        if self._api is Api.EMBEDDINGS and len({v.model for v in _variants_of_arms(route)}) > 1:
+            # Vectors of two models do not compare: an index must not be filled by a coin.
+            return Assignment(release.baseline, Reason.ONLY_ARM)
+        assignment, self._segments = assign(
+            release, self._bound.identity, self._view, forced=forced, request_key=f"{serial:08x}"
+        )
+        return assignment
+
+    def _forced(self, route: Route) -> str | None:
+        wanted = self._request.header(FORCE_HEADER)
+        if wanted is None:
+            return None
+        name = wanted.decode("latin-1")
+        if not self._request.is_loopback or self._request.header(b"x-forwarded-for") is not None:
+            message = "Variants can be forced only from the gateway's own machine."
+            raise ForbiddenError(message, code="force_forbidden")
+        if name not in {arm.name for arm in route.release.arms}:
+            message = f"{name!r} is not an arm of route {route.name!r}."
+            raise BadRequestError(message, code="unknown_variant")
+        return name
+
+    def _seal(self, serial: int, arm: str | None, unit_hash: int) -> None:
+        outcome = self.outcome
+        contents = RequestId(
+            outcome.route or "",
+            outcome.release or "",
+            arm or "",
+            outcome.epoch,
+            unit_hash,
+            self._clock.unix_ms(),
+            serial,
+        )
+        outcome.request_id = self._bound.seal.seal(contents)
+
+    async def _first_answer(self, variants: list[BoundVariant]) -> BoundVariant:
+        """
+        Get the first answer worth passing on, and give the variant it came from.
+
+        A variant's failure counts against the arm also when a fallback saves the answer.
+        """
+        last = variants[-1]
+        for variant in variants:
+            try:
+                await self._ask(variant)
+            except UpstreamError as error:
+                self._let_go()
+                self._blame(Fault.PROVIDER, error.code)
+                if variant is last:
+                    raise
+                continue
+            response = self._arrived
+            if variant is last or not (response.status == 429 or response.status >= 500):
+                return variant
+            self._blame(Fault.PROVIDER, f"upstream_{response.status}")
+            self._let_go()
+        message = "The last variant returns or raises."
+        raise AssertionError(message)
+
+    async def _ask(self, variant: BoundVariant) -> None:
+        """Get one variant's answer, retries included; never one that redirects or is no answer."""
+        provider = variant.provider
+        rewrite = self._rewrite_of(variant)
+        self._strips_usage = self._route is not None and self._is_usage_wanted and provider.injects_usage
+        while True:
+            body = rewrite_body(
+                self._api,
+                self._request.body,
+                self._fields,
+                rewrite,
+                self._view,
+                self._segments,
+                inject_usage=self._strips_usage,
+            )
+            path = f"{provider.provider.base_path}{self._api.value}".encode() + self._request.query
+            head = provider.head(path, self._request, variant.headers, len(body))
+            self._response = response = await ask(
+                provider.pool, head, body, prefers_stream=self._is_stream, note_attempt=self._note_attempt
+            )
+            if not (self._strips_usage and response.status == 400 and b"stream_options" in response.body()):
+                break
+            # Refused for what we added: no work was done, and this provider is not asked for usage again.
+            provider.injects_usage = self._strips_usage = False
+            self._let_go()
+        self._check(response)
+
+    def _check(self, response: UpstreamResponse) -> None:
+        """Refuse an answer that is none."""
+        status = response.status
+        if 300 <= status < 400 and status != 304:
+            message = f"The provider answered with a redirect ({status}), which is never followed."
+            raise UpstreamBrokenError(message, code="upstream_redirect")
+        is_readable = status == 200 and response.is_whole and not is_encoded(response)
+        if is_readable and not response.is_event_stream and not is_whole(self._api, response.body()):
+            message = "The provider answered 200 with a body that is no answer."
+            raise UpstreamBrokenError(message, code="upstream_invalid_answer")
+
+    async def _pass_on(self, variant: BoundVariant) -> None:
+        """Send the answer to the client."""
+        response = self._arrived
+        outcome = self.outcome
+        outcome.status = response.status
+        outcome.ttfb_ms = self._elapsed_ms()
+        self._judge(response, variant)
+        headers = response_headers(response.headers) + self._own_headers(variant)
+        if response.is_whole and not response.is_event_stream:
+            self._sink.respond(response.status, headers, self._body_for_client(response))
+            return
+        if response.status != 200 or is_encoded(response) or not response.is_event_stream:
+            error = await relay_raw(response, headers, self._sink)
+        else:
+            error = await self._relay_events(response, headers)
+        if error is not None:
+            outcome.is_truncated = True
+            self._blame(Fault.PROVIDER if isinstance(error, UpstreamError) else Fault.GATEWAY, error.code)
+
+    async def _relay_events(self, response: UpstreamResponse, headers: Headers) -> GatewayError | None:
+        hides = self._hides_model
+        tap = StreamTap(
+            self._api,
+            strip_usage=self._strips_usage,
+            model_name=self._route.name if hides and self._route is not None else None,
+            instructions=self._client_instructions if hides else None,
+        )
+        relay = EventRelay(self._api, tap, self._sink, self._clock)
+        error = await relay.run(response, headers)
+        if relay.first_token_s is not None:
+            self.outcome.ttft_ms = (relay.first_token_s - self._started_s) * 1000
+        if tap.failed:
+            self._blame(Fault.PROVIDER, "upstream_stream_error")
+        return error
+
+    def _body_for_client(self, response: UpstreamResponse) -> bytes:
+        body = response.body()
+        if not self._hides_model or self._route is None or response.status != 200 or is_encoded(response):
+            return body
+        return hide_model(self._api, body, self._route.name, self._client_instructions)
+
+    def _own_headers(self, variant: BoundVariant) -> Headers:
+        outcome = self.outcome
+        headers: Headers = [(b"x-sluice-request-id", outcome.request_id.encode()), self._bound.config_header]
+        if variant.variant is not None:
+            outcome.served = variant.variant.name
+            if self._route is not None and self._route.expose.variant:
+                headers.append((b"x-sluice-variant", (outcome.arm or "").encode()))
+                headers.append((b"x-sluice-release", (outcome.release or "").encode()))
+                if outcome.served != outcome.arm:
+                    headers.append((b"x-sluice-served", outcome.served.encode()))
+        return headers
+
+    def _judge(self, response: UpstreamResponse, variant: BoundVariant) -> None:
+        if response.status < 400:
+            return
+        fault = fault_of(
+            response.status,
+            is_client_key=variant.provider.provider.auth is Auth.CLIENT,
+            param=names_field(response.body()) if response.status == 400 and response.is_whole else None,
+            rewrite=self._rewrite_of(variant),
+        )
+        self._blame(fault, f"upstream_{response.status}")
+
+    def _refuse(self, error: GatewayError) -> None:
+        """Answer with an error of our own."""
+        outcome = self.outcome
+        outcome.status = error.status
+        if outcome.fault is not Fault.PROVIDER:
+            fault = Fault.CLIENT if error.status < 500 else Fault.GATEWAY
+            self._blame(Fault.PROVIDER if isinstance(error, UpstreamError) else fault, error.code)
+        self._sink.respond(error.status, problem_headers(error, outcome.request_id), render_problem(error))
+
+    def _blame(self, fault: Fault, code: str) -> None:
+        """Take note of whose failure it was; a provider's is not covered by what came after."""
+        outcome = self.outcome
+        if outcome.fault is not Fault.PROVIDER:
+            outcome.fault = fault
+            outcome.error_code = code
+
+    def _rewrite_of(self, variant: BoundVariant) -> Rewrite:
+        if variant.variant is None:
+            return EMPTY_REWRITE
+        return variant.variant.rewrites.get(self._api, EMPTY_REWRITE)
+
+    @property
+    def _arrived(self) -> UpstreamResponse:
+        if self._response is None:
+            raise AssertionError
+        return self._response
+
+    @property
+    def _is_usage_wanted(self) -> bool:
+        return self._is_stream and self._api in _STREAMS_USAGE and may_inject_usage(self._fields)
+
+    @property
+    def _hides_model(self) -> bool:
+        return self._route is not None and self._route.expose.model is ExposeModel.ROUTE
+
+    @property
+    def _client_instructions(self) -> bytes | None:
+        if self._api is not Api.RESPONSES:
+            return None
+        raw = self._fields.get("instructions")
+        return b"null" if raw is None else bytes(raw)
+
+    def _note_attempt(self) -> None:
+        self.outcome.attempts += 1
+
+    def _let_go(self) -> None:
+        response, self._response = self._response, None
+        if response is not None:
+            response.release()
+
+    def _elapsed_ms(self) -> float:
+        return (self._clock.now_s() - self._started_s) * 1000
+
+
+def is_encoded(response: UpstreamResponse) -> bool:
+    """Say whether the body is compressed, against what was asked: then it is passed on unread."""
+    return (response.header(b"content-encoding") or b"identity").lower() != b"identity"
+
+
+def problem_headers(error: GatewayError, request_id: str) -> Headers:
+    """Give the headers of an error made here."""
+    headers: Headers = [JSON_TYPE]
+    if request_id:
+        headers += [(b"x-sluice-request-id", request_id.encode()), (b"x-request-id", request_id.encode())]
+    if error.retry_after_s is not None:
+        headers.append((b"retry-after", b"%d" % error.retry_after_s))
+    return headers
+
+
+def _variants_of_arms(route: Route) -> Iterator[Variant]:
+    return (route.variants[arm.name] for arm in route.release.arms)
+
+
+def _unknown_model(model: str, names: tuple[str, ...]) -> str:
+    shown = ", ".join(repr(name) for name in names[:20])
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return f"No route is called {model[:64]!r}. Routes here: {shown}{more}."

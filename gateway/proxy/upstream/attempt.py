@@ -1,0 +1,70 @@
+"""Asking a provider: attempts, and when there may be another."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from gateway.errors import UpstreamConnectError, UpstreamTimeoutError
+from gateway.proxy.upstream.pool import Pool
+from gateway.proxy.upstream.response import UpstreamResponse
+
+RETRY_PAUSE_S = 0.1
+"""Before another attempt: long enough for a listener to come back, short enough not to be felt."""
+
+MAX_RETRY_PAUSE_S = 2.0
+"""A provider that asks for more than this is not waited for: the client decides."""
+
+
+async def ask(
+    pool: Pool, head: bytes, body: bytes, *, prefers_stream: bool, note_attempt: Callable[[], None]
+) -> UpstreamResponse:
+    """
+    Give a provider's answer, its head at least; the caller releases it.
+
+    Tried again, as the provider's `retries` allow, only where nothing was sent, or where the provider
+    answered by status that it did no work.
+
+    Raises:
+        UpstreamError: No answer; the last attempt's.
+        OverloadedError: No connection became free.
+    """
+    retries = pool.provider.retries
+    for left in range(retries.max, -1, -1):
+        note_attempt()
+        try:
+            response = await _ask_once(pool, head, body, prefers_stream=prefers_stream)
+        except (UpstreamConnectError, UpstreamTimeoutError) as error:
+            was_sent = isinstance(error, UpstreamTimeoutError) and error.phase != "connect"
+            if was_sent or not left or not retries.on_connect:
+                raise
+            await asyncio.sleep(RETRY_PAUSE_S)
+            continue
+        pause_s = _pause_of(response) if left and response.status in retries.on_status else None
+        if pause_s is None:
+            return response
+        response.release()
+        await asyncio.sleep(pause_s)
+    message = "The last attempt returns or raises."
+    raise AssertionError(message)
+
+
+async def _ask_once(pool: Pool, head: bytes, body: bytes, *, prefers_stream: bool) -> UpstreamResponse:
+    connection = pool.take_idle() or await pool.acquire()
+    response = connection.send(head, body, wants_whole=True, prefers_stream=prefers_stream)
+    try:
+        await response.arrive()
+    except BaseException:
+        response.release()
+        raise
+    return response
+
+
+def _pause_of(response: UpstreamResponse) -> float | None:
+    """Give how long to wait before asking again; None when the provider wants longer than we wait."""
+    after = response.header(b"retry-after")
+    if after is None:
+        return RETRY_PAUSE_S
+    if not after.isdigit() or int(after) > MAX_RETRY_PAUSE_S:
+        return None
+    return max(float(after), RETRY_PAUSE_S)

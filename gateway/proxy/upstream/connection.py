@@ -1,0 +1,260 @@
+"""One connection to a provider: a request out, an answer in, never two at once."""
+
+from __future__ import annotations
+
+import asyncio
+from math import inf
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from gateway.errors import UpstreamBrokenError
+from gateway.proxy.upstream.response import UpstreamResponse
+
+if TYPE_CHECKING:
+    from gateway.proxy.upstream.pool import Pool
+
+MAX_HEADER_BYTES = 64 * 1024
+"""Of a response's header block; OpenAI asks the same of requests."""
+
+MAX_INFORMATIONAL = 16
+"""1xx answers before the real one; more is a flood."""
+
+_NO_BODY = frozenset({204, 304})
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """A transport, a parser, and the answer being read."""
+
+    __slots__ = (
+        "_can_write",
+        "_header_bytes",
+        "_headers",
+        "_informational",
+        "_is_answer_framed",
+        "_is_head",
+        "_is_reading",
+        "_is_request_sent",
+        "_keeps_alive",
+        "_parser",
+        "_pool",
+        "_response",
+        "_transport",
+        "idle_since_s",
+        "is_closed",
+    )
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._response: UpstreamResponse | None = None
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._header_bytes = 0
+        self._informational = 0
+        self._is_answer_framed = False
+        self._is_head = False
+        self._is_reading = True
+        self._is_request_sent = True
+        self._keeps_alive = False
+        self._can_write: asyncio.Future[None] | None = None
+        self.idle_since_s = 0.0
+        self.is_closed = False
+
+    def send(self, head: bytes, body: bytes, *, wants_whole: bool, prefers_stream: bool = False) -> UpstreamResponse:
+        """Send a whole request and give its answer-to-be."""
+        response = self._begin(wants_whole=wants_whole, prefers_stream=prefers_stream, is_head=False)
+        transport = cast(asyncio.Transport, self._transport)
+        if len(body) < 16_384:
+            transport.write(head + body)
+        else:
+            transport.writelines((head, body))
+        return response
+
+    def send_head(self, head: bytes, *, is_head: bool) -> UpstreamResponse:
+        """Send a request's head; its body follows through `write` and `finish_request`."""
+        response = self._begin(wants_whole=False, prefers_stream=False, is_head=is_head)
+        response.limit_s = inf
+        self._is_request_sent = False
+        cast(asyncio.Transport, self._transport).write(head)
+        return response
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of the body, waiting while the provider does not read."""
+        if self.is_closed or self._transport is None:
+            return
+        self._transport.write(data)
+        if self._response is not None:
+            self._response.moved = True
+        if self._can_write is not None:
+            await asyncio.shield(self._can_write)
+
+    def finish_request(self) -> None:
+        """Take note that the body is all sent: from here on the provider's silence is its own."""
+        self._is_request_sent = True
+        response = self._response
+        if response is not None and not response.status:
+            response.limit_s = self._pool.provider.timeouts.first_byte_s
+            response.moved = True
+
+    def finish(self, response: UpstreamResponse) -> None:
+        """Go back to the pool after a whole answer; close after anything else."""
+        if self._response is not response:
+            return
+        self._pool.unwatch(response)
+        self._response = None
+        if response.is_whole and self._keeps_alive and self._is_request_sent and not self.is_closed:
+            self.resume_reading()
+            self._pool.put_back(self)
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """Close at once, without sending what is still buffered."""
+        if not self.is_closed:
+            self.is_closed = True
+            self._pool.forget(self)
+            if self._transport is not None:
+                self._transport.abort()
+
+    def pause_reading(self) -> None:
+        """Let the provider's bytes wait in the kernel."""
+        if self._is_reading and not self.is_closed and self._transport is not None:
+            self._is_reading = False
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if not self._is_reading and not self.is_closed and self._transport is not None:
+            self._is_reading = True
+            self._transport.resume_reading()
+
+    def _begin(self, *, wants_whole: bool, prefers_stream: bool, is_head: bool) -> UpstreamResponse:
+        timeouts = self._pool.provider.timeouts
+        response = UpstreamResponse(
+            self,
+            wants_whole=wants_whole,
+            prefers_stream=prefers_stream,
+            first_byte_s=timeouts.first_byte_s,
+            idle_s=timeouts.idle_s,
+        )
+        self._response = response
+        self._is_head = is_head
+        self._keeps_alive = False
+        self._informational = 0
+        self._reset_head()
+        self._pool.watch(response)
+        return response
+
+    def _reset_head(self) -> None:
+        self._headers = []
+        self._header_bytes = 0
+        self._is_answer_framed = False
+
+    def _fail(self, problem: str) -> None:
+        response = self._response
+        self.close()
+        if response is not None:
+            response.note_error(UpstreamBrokenError(problem))
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came; pass the body on once per read."""
+        response = self._response
+        if response is None:
+            self.close()  # Nobody asked: whatever this is, it belongs to no request of ours.
+            return
+        response.moved = True
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._keeps_alive = False
+            if not response.is_whole:
+                response.flush()
+                self._fail("The provider's answer is not valid HTTP.")
+            return
+        response.flush()
+
+    def eof_received(self) -> bool:
+        """Let the transport close: a provider that stopped sending has no more to say."""
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the answer: as it should be where only the end of the connection can say so."""
+        self.is_closed = True
+        self._pool.forget(self)
+        self.resume_writing()
+        response = self._response
+        if response is None or response.is_whole:
+            return
+        if exc is None and response.status and not self._is_answer_framed:
+            response.note_whole()
+        else:
+            response.note_error(UpstreamBrokenError("The provider closed the connection before its answer was whole."))
+
+    def pause_writing(self) -> None:
+        """Make `write` wait."""
+        if self._can_write is None:
+            self._can_write = asyncio.get_running_loop().create_future()
+
+    def resume_writing(self) -> None:
+        """Let `write` go on."""
+        waiter, self._can_write = self._can_write, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    # httptools
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; those after the body are trailers and are dropped."""
+        response = self._response
+        if response is None or response.status:
+            return
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > MAX_HEADER_BYTES:
+            self._fail(f"The provider's answer has more than {MAX_HEADER_BYTES // 1024} KiB of headers.")
+            return
+        name = name.lower()
+        if name == b"content-length" or (name == b"transfer-encoding" and value.lower() == b"chunked"):
+            self._is_answer_framed = True
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Pass the head on, unless it is an informational one."""
+        response = self._response
+        if response is None or response.error is not None:
+            return
+        status = self._parser.get_status_code()
+        if status < 200:
+            self._informational += 1
+            if status == 101 or self._informational > MAX_INFORMATIONAL:
+                self._fail("The provider answered with an upgrade or too many informational answers.")
+            return
+        self._is_answer_framed = self._is_answer_framed or status in _NO_BODY or self._is_head
+        response.headers = self._headers
+        response.note_head(status)
+        if self._is_head:
+            # llhttp cannot be told that no body follows, so this connection has seen its last request.
+            response.note_whole()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece until the read is digested."""
+        response = self._response
+        if response is not None and response.error is None and not self._is_head:
+            response.note_body(body)
+
+    def on_message_complete(self) -> None:
+        """End the answer; after an informational one begin anew."""
+        response = self._response
+        if response is None or response.is_whole:
+            return
+        if not response.status:
+            self._reset_head()
+            return
+        self._keeps_alive = self._parser.should_keep_alive()
+        response.note_whole()

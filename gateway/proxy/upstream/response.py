@@ -1,0 +1,213 @@
+"""A provider's answer while it arrives: head, body in pieces, and how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from math import inf
+from typing import TYPE_CHECKING
+
+from gateway.errors import GatewayError, UpstreamTimeoutError
+from gateway.proxy.sweep import Watched
+
+if TYPE_CHECKING:
+    from gateway.proxy.upstream.connection import UpstreamConnection
+
+MAX_WHOLE_BYTES = 16 * 1024 * 1024
+"""Answers up to this size are read whole and checked before the client sees a byte; larger ones stream."""
+
+BUFFERED_BYTES = 256 * 1024
+"""What may pile up for a consumer that is not there yet before the provider is made to wait."""
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class UpstreamResponse(Watched):
+    """
+    One answer.
+
+    It is awaited with `arrive`, then either taken whole from `body` or consumed with `pipe` and
+    `ended`. Whoever awaits it owns it, and gives it back with `release`, on every path.
+
+    Attributes:
+        status: HTTP status; 0 until the head is here.
+        headers: Names in lower case, values as they came.
+        is_whole: The answer has ended as HTTP says it should.
+        error: What ended it early, translated; None while all is well.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_consumer",
+        "_first_byte_s",
+        "_idle_s",
+        "_pieces",
+        "_prefers_stream",
+        "_size",
+        "_waiter",
+        "_wants_whole",
+        "error",
+        "headers",
+        "is_whole",
+        "status",
+    )
+
+    def __init__(
+        self,
+        connection: UpstreamConnection,
+        *,
+        wants_whole: bool,
+        prefers_stream: bool = False,
+        first_byte_s: float,
+        idle_s: float,
+    ) -> None:
+        super().__init__()
+        self.status = 0
+        self.headers: Headers = []
+        self.is_whole = False
+        self.error: GatewayError | None = None
+        self.limit_s = first_byte_s
+        self._first_byte_s = first_byte_s
+        self._idle_s = idle_s
+        self._connection: UpstreamConnection | None = connection
+        self._wants_whole = wants_whole
+        self._prefers_stream = prefers_stream
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._consumer: Callable[[bytes], None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    def header(self, name: bytes) -> bytes | None:
+        """Give the first header of this lower-case name."""
+        return next((value for key, value in self.headers if key == name), None)
+
+    @property
+    def is_event_stream(self) -> bool:
+        """Say whether the body is server-sent events; some servers forget to say so of a stream they were asked for."""
+        kind = (self.header(b"content-type") or b"").lower()
+        if self._prefers_stream and self.status == 200:
+            return not kind.startswith((b"application/json", b"text/html"))
+        return kind.startswith(b"text/event-stream")
+
+    async def arrive(self) -> None:
+        """
+        Wait for the head or, where the whole was asked for, for the end.
+
+        Returns early, with `is_whole` False, for event streams and for answers too large to hold.
+
+        Raises:
+            UpstreamTimeoutError: No first byte, or silence for too long.
+            UpstreamBrokenError: The connection ended or was not HTTP.
+        """
+        if self.error is None and not self._is_here():
+            await self._wait()
+        if self.error is not None:
+            raise self.error
+
+    def body(self) -> bytes:
+        """Give what has arrived so far; all of it once `is_whole`."""
+        if len(self._pieces) != 1:
+            self._pieces = [b"".join(self._pieces)]
+        return self._pieces[0]
+
+    def pipe(self, consumer: Callable[[bytes], None]) -> None:
+        """Hand `consumer` what has arrived and, from now on, everything as it arrives."""
+        self._consumer = consumer
+        self._wants_whole = False
+        if self._connection is not None:
+            self._connection.resume_reading()
+        self.flush()
+
+    async def ended(self) -> None:
+        """Wait for the end; afterwards `is_whole` or `error` says which."""
+        if not self.is_whole and self.error is None:
+            await self._wait()
+
+    def pause(self) -> None:
+        """Make the provider wait; its silence is ours now and does not count."""
+        if self._connection is not None:
+            self._connection.pause_reading()
+            self.limit_s = inf
+            self.moved = True
+
+    def resume(self) -> None:
+        """Let the provider go on."""
+        if self._connection is not None:
+            self._connection.resume_reading()
+            self.limit_s = self._idle_s
+            self.moved = True
+
+    def release(self) -> None:
+        """Give the connection back if the answer is whole, else close it. May be called twice."""
+        self._consumer = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.finish(self)
+
+    # What the connection tells it.
+
+    def note_head(self, status: int) -> None:
+        """Take the status; the headers are all there."""
+        self.status = status
+        self.limit_s = self._idle_s
+        if self._wants_whole and self.is_event_stream:
+            self._wants_whole = False
+        if not self._wants_whole:
+            self._wake()
+
+    def note_body(self, piece: bytes) -> None:
+        """Take a piece of the body; `flush` follows once the read is digested."""
+        self._pieces.append(piece)
+        self._size += len(piece)
+
+    def flush(self) -> None:
+        """Pass on what came in one read as one piece, so that it leaves as one."""
+        if self._consumer is not None:
+            if self._pieces:
+                piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+                self._pieces = []
+                self._size = 0
+                self._consumer(piece)
+        elif self._wants_whole:
+            if self._size > MAX_WHOLE_BYTES:
+                self._wants_whole = False
+                self._wake()
+        elif self._size > BUFFERED_BYTES and self._connection is not None:
+            self._connection.pause_reading()
+
+    def note_whole(self) -> None:
+        """Take note that the answer ended as it should."""
+        self.is_whole = True
+        if self._consumer is not None:
+            self.flush()
+        self._wake()
+
+    def note_error(self, error: GatewayError) -> None:
+        """Take note of what ended it early; the first error stays."""
+        if self.is_whole or self.error is not None:
+            return
+        if self._consumer is not None:
+            self.flush()
+        self.error = error
+        self._wake()
+
+    def expire(self) -> None:
+        """Fail with the phase that took too long."""
+        phase, seconds = ("idle", self._idle_s) if self.status else ("first_byte", self._first_byte_s)
+        what = "no byte" if phase == "first_byte" else "no further byte"
+        self.note_error(UpstreamTimeoutError(f"The provider sent {what} for {seconds:g} s.", phase=phase))
+        self.release()
+
+    def _is_here(self) -> bool:
+        return self.is_whole or (self.status != 0 and not self._wants_whole)
+
+    async def _wait(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

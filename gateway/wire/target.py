@@ -1,0 +1,44 @@
+"""Request targets: read as sent, refused where they are ambiguous, never normalised into something else."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote_to_bytes
+
+from gateway.errors import BadRequestError
+
+MAX_TARGET_BYTES = 8 * 1024
+"""Path and query together; longer ones are refused with 400."""
+
+
+def split_target(target: bytes) -> tuple[bytes, bytes]:
+    """
+    Give path and query (with its "?", or empty) of an origin-form target, as they were sent.
+
+    A path that another server might read as a different one is refused: with the provider's key
+    attached, `/v1/../admin` must not become `/admin` anywhere behind us.
+
+    Raises:
+        BadRequestError: Not origin form, too long, or a path with dot segments, empty segments,
+            back-slashes, or encoded control characters.
+
+    >>> split_target(b"/v1/files?limit=2")
+    (b'/v1/files', b'?limit=2')
+    """
+    if not target.startswith(b"/"):
+        message = "The request target must be a path that begins with '/'."
+        raise BadRequestError(message, code="bad_target")
+    if len(target) > MAX_TARGET_BYTES:
+        message = f"The request target is longer than {MAX_TARGET_BYTES} bytes."
+        raise BadRequestError(message, code="bad_target")
+    path, mark, query = target.partition(b"?")
+    if b"#" in target or not _is_plain(path):
+        message = "The path has dot segments, empty segments, back-slashes or control characters."
+        raise BadRequestError(message, code="bad_target")
+    return path, mark + query
+
+
+def _is_plain(path: bytes) -> bool:
+    decoded = unquote_to_bytes(path) if b"%" in path else path
+    if b"\\" in decoded or any(byte < 32 or byte == 127 for byte in decoded):
+        return False
+    return not any(segment in (b"", b".", b"..") for segment in decoded[1:].rstrip(b"/").split(b"/")) or decoded == b"/"
