@@ -1,0 +1,35 @@
+"""A request view is a shape: anything with its five questions will do."""
+
+from gateway.assign.identity import user_of
+from gateway.domain.identity import Identity, Source, SourceKind
+from gateway.domain.request_view import RequestView
+
+
+class Bare:
+    """A request with one header."""
+
+    def header(self, name: str) -> str | None:
+        """Give the one header."""
+        return "ana" if name == "x-user-id" else None
+
+    def body(self, path: tuple[str, ...]) -> str | None:
+        """Give nothing."""
+        return None
+
+    def first_user_message(self) -> str | None:
+        """Give nothing."""
+        return None
+
+    def last_user_message(self) -> str | None:
+        """Give nothing."""
+        return None
+
+    def client_key(self) -> str | None:
+        """Give nothing."""
+        return None
+
+
+def test_view_is_a_shape() -> None:
+    """A class that never heard of RequestView serves as one."""
+    view: RequestView = Bare()
+    assert user_of(Identity(user=(Source(SourceKind.HEADER, "x-user-id"),)), view) == "ana"
