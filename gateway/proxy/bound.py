@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from gateway.assign.identity import CompiledIdentity
 from gateway.domain.provider import Auth, InjectUsage, Provider
 from gateway.domain.request_id import Seal
 from gateway.domain.route import Route
 from gateway.domain.table import RoutingTable
-from gateway.domain.variant import Rewrite, Variant
+from gateway.domain.variant import Api, Rewrite, Variant
 from gateway.proxy.exchange import ClientRequest, Headers
 from gateway.proxy.sweep import Sweep
 from gateway.proxy.upstream.pool import Pool
-from gateway.wire.headers import CREDENTIALS, FORWARDED, PASSED_THROUGH, encode_head, request_headers
+from gateway.wire.headers import CREDENTIALS, FORWARDED, PASSED_THROUGH, encode_head, encode_headers, request_headers
 
 IDENTITY_ENCODING = (b"accept-encoding", b"identity")
 """Asked of providers where the answer is read on the way; compressed bytes would have to be undone."""
@@ -28,29 +26,22 @@ class BoundProvider:
         pool: Its connections.
         injects_usage: Whether streams are asked for their usage; learnt False from a provider that
             refuses `stream_options`.
+        fixed: Headers sent with every request.
+        allowed: Client headers that travel with a request we rewrite.
     """
 
-    __slots__ = ("_allowed", "_fixed", "_passed_through", "injects_usage", "pool", "provider")
+    __slots__ = ("_passed_through", "allowed", "fixed", "injects_usage", "pool", "provider")
 
     def __init__(self, provider: Provider, pool: Pool) -> None:
         self.provider = provider
         self.pool = pool
         self.injects_usage = provider.inject_usage is not InjectUsage.OFF
-        self._fixed = _fixed_headers(provider)
+        self.fixed = _fixed_headers(provider)
         extra = frozenset(name.encode() for name in provider.forward_headers)
         theirs = CREDENTIALS if provider.auth is Auth.CLIENT else frozenset()
-        taken = frozenset(name for name, _ in self._fixed)
-        self._allowed = (FORWARDED | extra | theirs) - taken
+        taken = frozenset(name for name, _ in self.fixed)
+        self.allowed = (FORWARDED | extra | theirs) - taken
         self._passed_through = (PASSED_THROUGH | extra | theirs) - taken
-
-    def head(self, path: bytes, request: ClientRequest, own: Headers, length: int) -> bytes:
-        """Give the head of a POST whose body is `length` bytes; `own` headers win over the client's."""
-        theirs = request_headers(request.headers, self._allowed)
-        if own:
-            taken = {name for name, _ in own}
-            theirs = [pair for pair in theirs if pair[0] not in taken]
-        headers = [*self._fixed, IDENTITY_ENCODING, *own, *theirs, (b"content-length", b"%d" % length)]
-        return encode_head(b"POST %b HTTP/1.1" % path, headers)
 
     def passed_head(self, request: ClientRequest, target: bytes) -> bytes:
         """Give the head of a request that passes through."""
@@ -59,11 +50,10 @@ class BoundProvider:
             framing = [(b"content-length", b"%d" % request.content_length)]
         elif request.header(b"transfer-encoding") is not None:
             framing = [(b"transfer-encoding", b"chunked")]
-        headers = [*self._fixed, *request_headers(request.headers, self._passed_through), *framing]
+        headers = [*self.fixed, *request_headers(request.headers, self._passed_through), *framing]
         return encode_head(b"%b %b HTTP/1.1" % (request.method, target), headers)
 
 
-@dataclass(frozen=True, slots=True)
 class BoundVariant:
     """
     A variant and where it sends.
@@ -71,12 +61,33 @@ class BoundVariant:
     Attributes:
         variant: What the file says; None for a call that no route takes.
         provider: Where it goes.
-        headers: Its own headers, encoded.
     """
 
-    variant: Variant | None
-    provider: BoundProvider
-    headers: Headers
+    __slots__ = ("_allowed", "_prefixes", "provider", "variant")
+
+    def __init__(self, variant: Variant | None, provider: BoundProvider) -> None:
+        self.variant = variant
+        self.provider = provider
+        own: Headers = []
+        if variant is not None:
+            own = [(name.encode(), value.encode("latin-1")) for name, value in variant.headers]
+        taken = frozenset(name for name, _ in own)
+        self._allowed = provider.allowed - taken
+        fixed = [pair for pair in provider.fixed if pair[0] not in taken]
+        lines = encode_headers([*fixed, IDENTITY_ENCODING, *own])
+        # All but the client's own headers is known by now.
+        self._prefixes = {
+            api: b"POST %b%b HTTP/1.1\r\n%b" % (provider.provider.base_path.encode(), api.value.encode(), lines)
+            for api in Api
+        }
+
+    def head(self, api: Api, request: ClientRequest, length: int) -> bytes:
+        """Give the head of a POST whose body is `length` bytes; our headers win over the client's."""
+        prefix = self._prefixes[api]
+        if request.query:
+            prefix = prefix.replace(b" HTTP/1.1\r\n", request.query + b" HTTP/1.1\r\n", 1)
+        theirs = encode_headers(request_headers(request.headers, self._allowed))
+        return b"%b%bcontent-length: %d\r\n\r\n" % (prefix, theirs, length)
 
 
 EMPTY_REWRITE = Rewrite()
@@ -100,7 +111,7 @@ class BoundTable:
         self.config_header = (b"x-sluice-config", table.head.config_hash.encode())
         self.providers = providers
         default = table.head.default_provider
-        self.unrouted = None if default is None else BoundVariant(None, providers[default], [])
+        self.unrouted = None if default is None else BoundVariant(None, providers[default])
         self._variants: dict[tuple[str, str], BoundVariant] = {}
 
     def variant(self, route: Route, name: str) -> BoundVariant:
@@ -108,8 +119,7 @@ class BoundTable:
         bound = self._variants.get((route.name, name))
         if bound is None:
             variant = route.variants[name]
-            headers = [(key.encode(), value.encode("latin-1")) for key, value in variant.headers]
-            bound = BoundVariant(variant, self.providers[variant.provider], headers)
+            bound = BoundVariant(variant, self.providers[variant.provider])
             self._variants[route.name, name] = bound
         return bound
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Protocol, cast
@@ -26,7 +26,7 @@ from typing import Any, Protocol, cast
 import httptools
 
 from gateway.errors import BadRequestError, GatewayError, HeadersTooLargeError, RequestTimeoutError, TooLargeError
-from gateway.proxy.exchange import ClientRequest, Flow, Headers
+from gateway.proxy.exchange import ClientRequest, Flow, Headers, first_values
 from gateway.proxy.sweep import Sweep, Watched
 from gateway.wire.headers import encode_head
 from gateway.wire.problem import render_problem
@@ -176,10 +176,9 @@ class EdgeConnection(asyncio.Protocol, Watched):
         # The request being received.
         self._target = b""
         self._headers: Headers = []
-        self._header_bytes = 0
+        self._head_bytes = 0
         self._receiving: ClientRequest | None = None
-        self._body: list[bytes] = []
-        self._body_bytes = 0
+        self._body: bytes | bytearray = b""
         self._body_limit: int | None = 0
         self._refusal: GatewayError | None = None
         # The request being served.
@@ -225,11 +224,12 @@ class EdgeConnection(asyncio.Protocol, Watched):
         """Parse what came."""
         if self._is_lingering:
             return
-        if self._receiving is None and not self._headers and not self._target:
-            if not self._is_serving:
-                self._limit(self._limits.header_s)
-        elif self._receiving is not None:
+        if self._receiving is not None:
             self.moved = True
+        else:
+            if not self._head_bytes and not self._is_serving:
+                self._limit(self._limits.header_s)
+            self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -237,6 +237,8 @@ class EdgeConnection(asyncio.Protocol, Watched):
         except httptools.HttpParserError:
             if self._refusal is None:
                 self._refusal = _bad_http("The request is not valid HTTP/1.1.")
+        if self._receiving is None and self._head_bytes > self._limits.header_bytes:
+            self._refusal = self._refusal or self._check_head_size()
         if self._refusal is not None:
             self._refuse_when_free()
 
@@ -249,7 +251,8 @@ class EdgeConnection(asyncio.Protocol, Watched):
 
     def resume_writing(self) -> None:
         """Let the producer go on."""
-        self._limit(inf if self._is_serving else self._limits.idle_s)
+        if not self._is_lingering:
+            self._limit(inf if self._is_serving else self._limits.idle_s)
         if self._flow is not None:
             self._flow.resume()
 
@@ -258,16 +261,10 @@ class EdgeConnection(asyncio.Protocol, Watched):
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
         self._target += url
-        self._count_header_bytes(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; those after the body are trailers and are dropped."""
-        if self._receiving is not None:
-            return
-        self._count_header_bytes(len(name) + len(value))
-        if len(self._headers) >= self._limits.header_count:
-            self._refusal = HeadersTooLargeError(f"A request may have {self._limits.header_count} headers.")
-        if self._refusal is None:
+        if self._receiving is None:
             self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
@@ -301,21 +298,26 @@ class EdgeConnection(asyncio.Protocol, Watched):
         if request.stream is not None:
             cast(EdgeBody, request.stream).note_piece(piece)
             return
-        self._body.append(piece)
-        self._body_bytes += len(piece)
-        if self._body_limit is not None and self._body_bytes > self._body_limit:
+        # Grown in place: a list of pieces lets two-byte chunks cost twenty times their size.
+        if not self._body:
+            self._body = piece
+        elif isinstance(self._body, bytearray):
+            self._body += piece
+        else:
+            self._body = bytearray(self._body) + piece
+        if self._body_limit is not None and len(self._body) > self._body_limit:
             self._refusal = _too_large(self._body_limit)
 
     def on_message_complete(self) -> None:
         """Serve the request, or let it wait behind the one being served."""
         request, self._receiving = self._receiving, None
-        pieces, self._body, self._body_bytes = self._body, [], 0
+        body, self._body = self._body, b""
         if request is None or self._refusal is not None:
             return
         if request.stream is not None:
             cast(EdgeBody, request.stream).note_whole()
             return
-        request.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        request.body = bytes(body)
         self._enqueue(request)
 
     # Sink
@@ -429,23 +431,34 @@ class EdgeConnection(asyncio.Protocol, Watched):
         self.limit_s = seconds
         self.moved = True
 
-    def _count_header_bytes(self, count: int) -> None:
-        self._header_bytes += count
-        if self._header_bytes > self._limits.header_bytes and self._refusal is None:
-            self._refusal = HeadersTooLargeError(f"A request may have {self._limits.header_bytes} bytes of headers.")
+    def _check_head_size(self) -> HeadersTooLargeError | None:
+        """Give the refusal of a head that is too large; one read may hold more than one head."""
+        limits = self._limits
+        size = len(self._target) + sum(len(name) + len(value) for name, value in self._headers)
+        self._head_bytes = size
+        if size > limits.header_bytes or len(self._headers) > limits.header_count:
+            message = f"A request may have {limits.header_count} headers of {limits.header_bytes} bytes together."
+            return HeadersTooLargeError(message)
+        return None
 
     def _request_of_head(self) -> ClientRequest:
         """Give the request of which the head has arrived, and make room for the next."""
+        if self._head_bytes > self._limits.header_bytes or len(self._headers) > self._limits.header_count:
+            refusal = self._check_head_size()
+            if refusal is not None:
+                raise refusal
         target, self._target = self._target, b""
         headers, self._headers = self._headers, []
-        self._header_bytes = 0
-        content_length = _checked_framing(headers, self._parser.get_http_version())
+        self._head_bytes = 0
+        first = first_values(headers)
+        content_length = _checked_framing(headers, first, self._parser.get_http_version())
         path, query = split_target(target)
         return ClientRequest(
             self._parser.get_method(),
             path,
             query,
             headers,
+            first,
             content_length=content_length,
             is_loopback=self._is_loopback,
         )
@@ -460,8 +473,8 @@ class EdgeConnection(asyncio.Protocol, Watched):
                     f"More than {self._limits.pending} requests were sent ahead.", code="too_many_pipelined"
                 )
             return
-        self._serve(request, keeps_alive=keeps_alive and not is_http10)
         self._is_http10 = is_http10
+        self._serve(request, keeps_alive=keeps_alive and not is_http10)
 
     def _serve(self, request: ClientRequest, *, keeps_alive: bool) -> None:
         self._is_serving = True
@@ -536,25 +549,30 @@ def _is_loopback(host: str) -> bool:
     return host.startswith("127.") or host in ("::1", "::ffff:127.0.0.1")
 
 
-def _checked_framing(headers: Headers, version: str) -> int | None:
+def _checked_framing(headers: Headers, first: Mapping[bytes, bytes], version: str) -> int | None:
     """Give the declared length; refuse what two servers might read differently and llhttp lets through."""
     if version not in ("1.1", "1.0"):
         problem = "Only HTTP/1.1 and HTTP/1.0 are spoken here."
         raise _bad_http(problem)
-    length: int | None = None
-    hosts = 0
-    for name, value in headers:
-        if name == b"content-length":
-            length = int(value)
-        elif name == b"host":
-            hosts += 1
-        elif name == b"transfer-encoding" and (value.lower() != b"chunked" or version == "1.0"):
-            problem = "Only 'Transfer-Encoding: chunked' is understood."
-            raise _bad_http(problem)
-    if hosts > 1 or (hosts == 0 and version == "1.1"):
-        problem = "A request needs exactly one Host header."
+    if len(first) != len(headers):
+        _refuse_doubles(headers)
+    coding = first.get(b"transfer-encoding")
+    if coding is not None and (coding.lower() != b"chunked" or version == "1.0"):
+        problem = "Only 'Transfer-Encoding: chunked' is understood."
         raise _bad_http(problem)
-    return length
+    if version == "1.1" and b"host" not in first:
+        problem = "A request needs a Host header."
+        raise _bad_http(problem)
+    length = first.get(b"content-length")
+    return None if length is None else int(length)
+
+
+def _refuse_doubles(headers: Headers) -> None:
+    names = [name for name, _ in headers]
+    for name in (b"host", b"content-length", b"transfer-encoding"):
+        if names.count(name) > 1:
+            problem = f"A request may have one {name.decode()} header."
+            raise _bad_http(problem)
 
 
 def _bad_http(problem: str) -> BadRequestError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +27,7 @@ class ClientRequest:
         path: Path as sent, never normalised, without the query.
         query: With its "?", or empty.
         headers: Names in lower case, values as sent, in order.
+        first: The first value of each name, for looking up.
         body: The whole body, or empty when `stream` carries it.
         stream: The body of a call that passes through; None when there is none.
         content_length: As declared; None for none or chunked.
@@ -37,6 +38,7 @@ class ClientRequest:
     path: bytes
     query: bytes
     headers: Headers
+    first: Mapping[bytes, bytes]
     body: bytes = b""
     stream: BodyStream | None = None
     content_length: int | None = None
@@ -44,7 +46,12 @@ class ClientRequest:
 
     def header(self, name: bytes) -> bytes | None:
         """Give the first header of this lower-case name."""
-        return next((value for key, value in self.headers if key == name), None)
+        return self.first.get(name)
+
+
+def first_values(headers: Headers) -> dict[bytes, bytes]:
+    """Give the first value of each header name."""
+    return dict(reversed(headers))
 
 
 class Flow(Protocol):

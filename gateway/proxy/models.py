@@ -62,7 +62,8 @@ def route_model(name: str) -> dict[str, object]:
 
 async def _fetch(entry: BoundProvider, request: ClientRequest) -> list[msgspec.Raw]:
     """Give a provider's list; an empty one when it cannot be had."""
-    asked = ClientRequest(b"GET", PATH, b"", [pair for pair in request.headers if pair[0] != b"accept-encoding"])
+    headers = [pair for pair in request.headers if pair[0] != b"accept-encoding"]
+    asked = ClientRequest(b"GET", PATH, b"", headers, first={})
     head = entry.passed_head(asked, f"{entry.provider.base_path}/models".encode())
     try:
         async with asyncio.timeout(LIST_TIMEOUT_S):

@@ -17,7 +17,7 @@ from gateway.domain.provider import Auth
 from gateway.domain.release import Assignment, Reason
 from gateway.domain.request_id import RequestId
 from gateway.domain.route import ExposeModel, Route
-from gateway.domain.variant import Api, Rewrite, Variant
+from gateway.domain.variant import Api, Rewrite, SystemMode, Variant
 from gateway.errors import (
     BadRequestError,
     ForbiddenError,
@@ -65,6 +65,7 @@ class Walk:
         "_early_error",
         "_fields",
         "_is_stream",
+        "_model",
         "_request",
         "_response",
         "_route",
@@ -89,6 +90,7 @@ class Walk:
         self._fields: Fields = {}
         self._segments: dict[str, str] = {}
         self._is_stream = False
+        self._model = ""
         self._strips_usage = False
         self._task: asyncio.Task[None] | None = None
         self._early_error: GatewayError | None = None
@@ -130,6 +132,7 @@ class Walk:
         self._fields = parse_fields(request.body)
         self._is_stream = self.outcome.is_stream = peek_bool(self._fields, "stream")
         model = peek_string(self._fields, "model")
+        self._model = model or ""
         if model is None:
             message = "The request names no model; send a route's name as 'model'."
             raise BadRequestError(message, code="missing_model", param="model")
@@ -239,9 +242,9 @@ class Walk:
                 self._view,
                 self._segments,
                 inject_usage=self._strips_usage,
+                user=self._user_for(rewrite),
             )
-            path = f"{provider.provider.base_path}{self._api.value}".encode() + self._request.query
-            head = provider.head(path, self._request, variant.headers, len(body))
+            head = variant.head(self._api, self._request, len(body))
             self._response = response = await ask(
                 provider.pool, head, body, prefers_stream=self._is_stream, note_attempt=self._note_attempt
             )
@@ -290,7 +293,7 @@ class Walk:
             model_name=self._route.name if hides and self._route is not None else None,
             instructions=self._client_instructions if hides else None,
         )
-        relay = EventRelay(self._api, tap, self._sink, self._clock)
+        relay = EventRelay(self._api, tap, self._sink, self._clock, model=self._model)
         error = await relay.run(response, headers)
         if relay.first_token_s is not None:
             self.outcome.ttft_ms = (relay.first_token_s - self._started_s) * 1000
@@ -347,6 +350,11 @@ class Walk:
         if variant.variant is None:
             return EMPTY_REWRITE
         return variant.variant.rewrites.get(self._api, EMPTY_REWRITE)
+
+    def _user_for(self, rewrite: Rewrite) -> str | None:
+        if rewrite.system is None or rewrite.system.mode is not SystemMode.TEMPLATE:
+            return None
+        return self._bound.identity.user(self._view)
 
     @property
     def _arrived(self) -> UpstreamResponse:

@@ -22,9 +22,10 @@ class EventRelay:
         first_token_s: When the first token passed, on the clock given; None until then.
     """
 
-    __slots__ = ("_api", "_clock", "_sink", "_tap", "first_token_s")
+    __slots__ = ("_api", "_clock", "_model", "_sink", "_tap", "first_token_s")
 
-    def __init__(self, api: Api, tap: StreamTap, sink: Sink, clock: Clock) -> None:
+    def __init__(self, api: Api, tap: StreamTap, sink: Sink, clock: Clock, *, model: str) -> None:
+        self._model = model
         self._api = api
         self._tap = tap
         self._sink = sink
@@ -66,9 +67,19 @@ class EventRelay:
         if error is None:
             message = "The provider ended the stream without finishing the answer."
             error = UpstreamBrokenError(message, code="upstream_truncated")
+        if not tap.is_at_boundary:
+            # Half of a huge event is out; a frame behind it would be read as the rest of that event.
+            self._sink.abort()
+            return error
         # What was held back is half an event; a client would stumble over it before the frame that explains.
         frame = render_stream_problem(
-            self._api, error, sequence_number=tap.sequence_number, at_boundary=tap.is_at_boundary
+            self._api,
+            error,
+            sequence_number=tap.sequence_number,
+            at_boundary=True,
+            response_id=tap.response_id,
+            model=self._model,
+            created_at_unix_s=self._clock.unix_ms() // 1000,
         )
         self._sink.write(frame)
         self._sink.end()

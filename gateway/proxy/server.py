@@ -35,6 +35,8 @@ SPLIT = {f"/v1{api.value}".encode(): api for api in Api}
 
 UPSTREAM_TICK_S = 0.1
 EDGE_TICK_S = 0.5
+LAST_WORDS_S = 0.05
+"""For the errors that end a drain to be written before the connections close."""
 
 _LIVE = b"/livez"
 _READY = b"/readyz"
@@ -239,7 +241,7 @@ class DataPlane:
         message = "The gateway is restarting and could wait no longer for the provider."
         for walk in list(self._walks):
             walk.end_early(OverloadedError(message, code="draining", retry_after_s=1))
-        await asyncio.sleep(0)
+        await asyncio.sleep(LAST_WORDS_S)
         for connection in list(self._connections):
             connection.close()
         try:

@@ -21,6 +21,7 @@ MAX_INFORMATIONAL = 16
 """1xx answers before the real one; more is a flood."""
 
 _NO_BODY = frozenset({204, 304})
+_TOO_MANY_HEADERS = f"The provider's answer has more than {MAX_HEADER_BYTES // 1024} KiB of headers."
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -28,7 +29,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     __slots__ = (
         "_can_write",
-        "_header_bytes",
+        "_head_bytes",
         "_headers",
         "_informational",
         "_is_answer_framed",
@@ -50,7 +51,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._response: UpstreamResponse | None = None
         self._headers: list[tuple[bytes, bytes]] = []
-        self._header_bytes = 0
+        self._head_bytes = 0
         self._informational = 0
         self._is_answer_framed = False
         self._is_head = False
@@ -148,7 +149,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _reset_head(self) -> None:
         self._headers = []
-        self._header_bytes = 0
+        self._head_bytes = 0
         self._is_answer_framed = False
 
     def _fail(self, problem: str) -> None:
@@ -170,6 +171,8 @@ class UpstreamConnection(asyncio.Protocol):
             self.close()  # Nobody asked: whatever this is, it belongs to no request of ours.
             return
         response.moved = True
+        if not response.status:
+            self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -178,7 +181,10 @@ class UpstreamConnection(asyncio.Protocol):
                 response.flush()
                 self._fail("The provider's answer is not valid HTTP.")
             return
-        response.flush()
+        if response.status:
+            response.flush()
+        elif self._head_bytes > MAX_HEADER_BYTES:
+            self._fail(_TOO_MANY_HEADERS)
 
     def eof_received(self) -> bool:
         """Let the transport close: a provider that stopped sending has no more to say."""
@@ -212,32 +218,25 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; those after the body are trailers and are dropped."""
-        response = self._response
-        if response is None or response.status:
-            return
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > MAX_HEADER_BYTES:
-            self._fail(f"The provider's answer has more than {MAX_HEADER_BYTES // 1024} KiB of headers.")
-            return
-        name = name.lower()
-        if name == b"content-length" or (name == b"transfer-encoding" and value.lower() == b"chunked"):
-            self._is_answer_framed = True
-        self._headers.append((name, value))
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """Pass the head on, unless it is an informational one."""
         response = self._response
         if response is None or response.error is not None:
             return
+        headers, self._headers = self._headers, []
         status = self._parser.get_status_code()
         if status < 200:
             self._informational += 1
             if status == 101 or self._informational > MAX_INFORMATIONAL:
                 self._fail("The provider answered with an upgrade or too many informational answers.")
             return
-        self._is_answer_framed = self._is_answer_framed or status in _NO_BODY or self._is_head
-        response.headers = self._headers
-        response.note_head(status)
+        if self._head_bytes > MAX_HEADER_BYTES and sum(len(n) + len(v) for n, v in headers) > MAX_HEADER_BYTES:
+            self._fail(_TOO_MANY_HEADERS)
+            return
+        response.note_head(status, headers)
+        self._is_answer_framed = self._is_head or status in _NO_BODY or _is_framed(response)
         if self._is_head:
             # llhttp cannot be told that no body follows, so this connection has seen its last request.
             response.note_whole()
@@ -254,7 +253,11 @@ class UpstreamConnection(asyncio.Protocol):
         if response is None or response.is_whole:
             return
         if not response.status:
-            self._reset_head()
             return
         self._keeps_alive = self._parser.should_keep_alive()
         response.note_whole()
+
+
+def _is_framed(response: UpstreamResponse) -> bool:
+    """Say whether the head tells where the body ends; else the end of the connection does."""
+    return b"content-length" in response.first or response.first.get(b"transfer-encoding", b"").lower() == b"chunked"

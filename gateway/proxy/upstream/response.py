@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,9 @@ class UpstreamResponse(Watched):
     Attributes:
         status: HTTP status; 0 until the head is here.
         headers: Names in lower case, values as they came.
+        first: The first value of each header name.
+        is_event_stream: The body is server-sent events. Some servers forget to say so of a stream they
+            were asked for; then whatever is not JSON or HTML is taken for one.
         is_whole: The answer has ended as HTTP says it should.
         error: What ended it early, translated; None while all is well.
     """
@@ -40,14 +43,16 @@ class UpstreamResponse(Watched):
         "_connection",
         "_consumer",
         "_first_byte_s",
+        "_held",
         "_idle_s",
         "_pieces",
         "_prefers_stream",
-        "_size",
         "_waiter",
         "_wants_whole",
         "error",
+        "first",
         "headers",
+        "is_event_stream",
         "is_whole",
         "status",
     )
@@ -64,6 +69,8 @@ class UpstreamResponse(Watched):
         super().__init__()
         self.status = 0
         self.headers: Headers = []
+        self.first: Mapping[bytes, bytes] = {}
+        self.is_event_stream = False
         self.is_whole = False
         self.error: GatewayError | None = None
         self.limit_s = first_byte_s
@@ -73,21 +80,13 @@ class UpstreamResponse(Watched):
         self._wants_whole = wants_whole
         self._prefers_stream = prefers_stream
         self._pieces: list[bytes] = []
-        self._size = 0
+        self._held: bytes | bytearray = b""
         self._consumer: Callable[[bytes], None] | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     def header(self, name: bytes) -> bytes | None:
         """Give the first header of this lower-case name."""
-        return next((value for key, value in self.headers if key == name), None)
-
-    @property
-    def is_event_stream(self) -> bool:
-        """Say whether the body is server-sent events; some servers forget to say so of a stream they were asked for."""
-        kind = (self.header(b"content-type") or b"").lower()
-        if self._prefers_stream and self.status == 200:
-            return not kind.startswith((b"application/json", b"text/html"))
-        return kind.startswith(b"text/event-stream")
+        return self.first.get(name)
 
     async def arrive(self) -> None:
         """
@@ -106,9 +105,7 @@ class UpstreamResponse(Watched):
 
     def body(self) -> bytes:
         """Give what has arrived so far; all of it once `is_whole`."""
-        if len(self._pieces) != 1:
-            self._pieces = [b"".join(self._pieces)]
-        return self._pieces[0]
+        return bytes(self._held)
 
     def pipe(self, consumer: Callable[[bytes], None]) -> None:
         """Hand `consumer` what has arrived and, from now on, everything as it arrives."""
@@ -146,10 +143,17 @@ class UpstreamResponse(Watched):
 
     # What the connection tells it.
 
-    def note_head(self, status: int) -> None:
-        """Take the status; the headers are all there."""
+    def note_head(self, status: int, headers: Headers) -> None:
+        """Take status and headers."""
         self.status = status
+        self.headers = headers
+        self.first = dict(reversed(headers))
         self.limit_s = self._idle_s
+        kind = self.first.get(b"content-type", b"").lower()
+        if self._prefers_stream and status == 200:
+            self.is_event_stream = not kind.startswith((b"application/json", b"text/html"))
+        else:
+            self.is_event_stream = kind.startswith(b"text/event-stream")
         if self._wants_whole and self.is_event_stream:
             self._wants_whole = False
         if not self._wants_whole:
@@ -158,36 +162,47 @@ class UpstreamResponse(Watched):
     def note_body(self, piece: bytes) -> None:
         """Take a piece of the body; `flush` follows once the read is digested."""
         self._pieces.append(piece)
-        self._size += len(piece)
 
     def flush(self) -> None:
         """Pass on what came in one read as one piece, so that it leaves as one."""
+        pieces = self._pieces
+        if not pieces and (self._consumer is None or not self._held):
+            return
+        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._pieces = []
         if self._consumer is not None:
-            if self._pieces:
-                piece = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-                self._pieces = []
-                self._size = 0
-                self._consumer(piece)
-        elif self._wants_whole:
-            if self._size > MAX_WHOLE_BYTES:
+            if self._held:
+                piece, self._held = bytes(self._held) + piece, b""
+            self._consumer(piece)
+        else:
+            self._hold(piece)
+
+    def _hold(self, piece: bytes) -> None:
+        """Keep what nobody takes yet; grown in place, so that tiny pieces cost no more than large ones."""
+        if not self._held:
+            self._held = piece
+        elif isinstance(self._held, bytearray):
+            self._held += piece
+        else:
+            self._held = bytearray(self._held) + piece
+        if self._wants_whole:
+            if len(self._held) > MAX_WHOLE_BYTES:
                 self._wants_whole = False
                 self._wake()
-        elif self._size > BUFFERED_BYTES and self._connection is not None:
+        elif len(self._held) > BUFFERED_BYTES and self._connection is not None:
             self._connection.pause_reading()
 
     def note_whole(self) -> None:
         """Take note that the answer ended as it should."""
         self.is_whole = True
-        if self._consumer is not None:
-            self.flush()
+        self.flush()
         self._wake()
 
     def note_error(self, error: GatewayError) -> None:
         """Take note of what ended it early; the first error stays."""
         if self.is_whole or self.error is not None:
             return
-        if self._consumer is not None:
-            self.flush()
+        self.flush()
         self.error = error
         self._wake()
 
