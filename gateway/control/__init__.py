@@ -1,1 +1,1 @@
-""" """
+"""Decides and publishes. Nothing here sees a request body."""

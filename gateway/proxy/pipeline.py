@@ -14,7 +14,7 @@ from gateway.assign.choose import assign
 from gateway.clock import Clock
 from gateway.domain.outcome import Fault, Outcome, OutcomeObserver
 from gateway.domain.provider import Auth
-from gateway.domain.release import Assignment, Reason
+from gateway.domain.release import Assignment, Reason, Release, Unit
 from gateway.domain.request_id import RequestId
 from gateway.domain.route import ExposeModel, Route
 from gateway.domain.variant import Api, Rewrite, SystemMode, Variant
@@ -46,6 +46,9 @@ from gateway.wire.view import BodyView
 JSON_TYPE = (b"content-type", b"application/json")
 FORCE_HEADER = b"x-sluice-force-variant"
 """Asks for an arm by name; only from this machine, and never analysed."""
+
+_FORWARDING = (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via")
+"""Any of these says that a proxy on this machine speaks for somebody elsewhere."""
 
 _STREAMS_USAGE = frozenset({Api.CHAT, Api.COMPLETIONS})
 
@@ -111,6 +114,10 @@ class Walk:
             self._refuse(self._early_error)
         except GatewayError as error:
             self._refuse(error)
+        except Exception:
+            outcome.status = 500
+            outcome.fault = Fault.GATEWAY
+            raise
         finally:
             self._let_go()
             outcome.duration_ms = self._elapsed_ms()
@@ -125,47 +132,50 @@ class Walk:
             self._task.cancel()
 
     async def _answer(self, serial: int) -> None:
+        await self._pass_on(await self._first_answer(self._choose(serial)))
+
+    def _choose(self, serial: int) -> list[BoundVariant]:
+        """Read the request and give who is to answer it: the arm's variant, then its fallbacks."""
         request = self._request
-        if (request.header(b"content-encoding") or b"identity").lower() != b"identity":
+        if request.first.get(b"content-encoding", b"identity").lower() != b"identity":
             message = "Compressed request bodies are not read here; send it without content-encoding."
             raise UnsupportedMediaError(message)
-        self._fields = parse_fields(request.body)
-        self._is_stream = self.outcome.is_stream = peek_bool(self._fields, "stream")
-        model = peek_string(self._fields, "model")
-        self._model = model or ""
+        self._fields = fields = parse_fields(request.body)
+        self._is_stream = self.outcome.is_stream = peek_bool(fields, "stream")
+        model = peek_string(fields, "model")
         if model is None:
             message = "The request names no model; send a route's name as 'model'."
             raise BadRequestError(message, code="missing_model", param="model")
-        self._view = BodyView(self._api, request.headers, self._fields)
+        self._model = model
+        self._view = BodyView(self._api, request.first, fields)
         self._route = route = self._bound.table.route(model)
-        if route is None:
-            await self._answer_unrouted(model, serial)
-        else:
-            await self._answer_routed(route, serial)
+        return self._choose_default(model, serial) if route is None else self._choose_arm(route, serial)
 
-    async def _answer_unrouted(self, model: str, serial: int) -> None:
+    def _choose_default(self, model: str, serial: int) -> list[BoundVariant]:
         variant = self._bound.unrouted
         if variant is None:
             raise NoRouteError(_unknown_model(model, self._bound.table.route_names), param="model")
         self._seal(serial, None, 0)
-        await self._pass_on(await self._first_answer([variant]))
+        return [variant]
 
-    async def _answer_routed(self, route: Route, serial: int) -> None:
+    def _choose_arm(self, route: Route, serial: int) -> list[BoundVariant]:
         if len(self._request.body) > route.max_body_bytes:
             message = f"Route {route.name!r} takes requests up to {route.max_body_bytes} bytes."
             raise TooLargeError(message)
         assignment = self._assign(route, serial)
-        arm = route.release.arms[assignment.arm]
+        release = route.release
+        arm = release.arms[assignment.arm].name
         outcome = self.outcome
         outcome.route = route.name
-        outcome.release = route.release.name
-        outcome.epoch = route.release.epoch
-        outcome.arm = arm.name
+        outcome.release = release.name
+        outcome.epoch = release.epoch
+        outcome.arm = arm
         outcome.reason = assignment.reason
-        self._seal(serial, arm.name, assignment.unit_hash)
-        names = [arm.name, *(name for name in route.fallback if name != arm.name)]
-        variants = [self._bound.variant(route, name) for name in names]
-        await self._pass_on(await self._first_answer(variants))
+        self._seal(serial, arm, assignment.unit_hash)
+        variants = [self._bound.variant(route, arm)]
+        if route.fallback:
+            variants += [self._bound.variant(route, name) for name in route.fallback if name != arm]
+        return variants
 
     def _assign(self, route: Route, serial: int) -> Assignment:
         release = route.release
@@ -174,16 +184,16 @@ class Walk:
             # Vectors of two models do not compare: an index must not be filled by a coin.
             return Assignment(release.baseline, Reason.ONLY_ARM)
         assignment, self._segments = assign(
-            release, self._bound.identity, self._view, forced=forced, request_key=f"{serial:08x}"
+            release, self._bound.identity, self._view, forced=forced, request_key=_request_key(release, serial)
         )
         return assignment
 
     def _forced(self, route: Route) -> str | None:
-        wanted = self._request.header(FORCE_HEADER)
+        wanted = self._request.first.get(FORCE_HEADER)
         if wanted is None:
             return None
         name = wanted.decode("latin-1")
-        if not self._request.is_loopback or self._request.header(b"x-forwarded-for") is not None:
+        if not self._request.is_loopback or any(self._request.header(name) is not None for name in _FORWARDING):
             message = "Variants can be forced only from the gateway's own machine."
             raise ForbiddenError(message, code="force_forbidden")
         if name not in {arm.name for arm in route.release.arms}:
@@ -262,7 +272,7 @@ class Walk:
             message = f"The provider answered with a redirect ({status}), which is never followed."
             raise UpstreamBrokenError(message, code="upstream_redirect")
         is_readable = status == 200 and response.is_whole and not is_encoded(response)
-        if is_readable and not response.is_event_stream and not is_whole(self._api, response.body()):
+        if is_readable and not response.is_event_stream and not _is_answer(self._api, response.body()):
             message = "The provider answered 200 with a body that is no answer."
             raise UpstreamBrokenError(message, code="upstream_invalid_answer")
 
@@ -325,7 +335,7 @@ class Walk:
         fault = fault_of(
             response.status,
             is_client_key=variant.provider.provider.auth is Auth.CLIENT,
-            param=names_field(response.body()) if response.status == 400 and response.is_whole else None,
+            param=names_field(response.body()) if response.status in (400, 422) and response.is_whole else None,
             rewrite=self._rewrite_of(variant),
         )
         self._blame(fault, f"upstream_{response.status}")
@@ -387,6 +397,18 @@ class Walk:
 
     def _elapsed_ms(self) -> float:
         return (self._clock.now_s() - self._started_s) * 1000
+
+
+def _is_answer(api: Api, body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return is_whole(api, body)
+
+
+def _request_key(release: Release, serial: int) -> str | None:
+    return f"{serial:08x}" if release.unit is Unit.REQUEST else None
 
 
 def is_encoded(response: UpstreamResponse) -> bool:

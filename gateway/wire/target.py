@@ -7,6 +7,8 @@ from urllib.parse import unquote_to_bytes
 
 from gateway.errors import BadRequestError
 
+_REFUSED = (b"", b".", b"..")
+
 MAX_TARGET_BYTES = 8 * 1024
 """Path and query together; longer ones are refused with 400."""
 
@@ -42,7 +44,16 @@ def split_target(target: bytes) -> tuple[bytes, bytes]:
 
 
 def _is_plain(path: bytes) -> bool:
-    decoded = unquote_to_bytes(path) if b"%" in path else path
-    if b"\\" in decoded or any(byte < 32 or byte == 127 for byte in decoded):
+    if b"%" in path:
+        decoded = unquote_to_bytes(path)
+        # Twice, because somebody behind us may decode once more than he should.
+        return _has_plain_segments(decoded) and _has_plain_segments(unquote_to_bytes(decoded))
+    return _has_plain_segments(path)
+
+
+def _has_plain_segments(path: bytes) -> bool:
+    if b"\\" in path or any(byte < 32 or byte == 127 for byte in path):
         return False
-    return not any(segment in (b"", b".", b"..") for segment in decoded[1:].rstrip(b"/").split(b"/")) or decoded == b"/"
+    segments = path[1:].removesuffix(b"/").split(b"/")
+    # `..;x` is `..` to servers that know path parameters.
+    return path == b"/" or not any(segment.partition(b";")[0] in _REFUSED for segment in segments)

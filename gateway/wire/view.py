@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import msgspec
 
@@ -18,12 +18,12 @@ class BodyView:
     """
     A `domain.request_view.RequestView` over headers and fields; reads only what is asked for, once.
 
-    `headers` are raw, with names in lower case. `fields` must come from `wire.body.parse_fields`.
+    `headers` holds the first raw value of each lower-case name. `fields` must come from `wire.body.parse_fields`.
     """
 
     __slots__ = ("_api", "_fields", "_headers", "_user_texts")
 
-    def __init__(self, api: Api, headers: Sequence[tuple[bytes, bytes]], fields: Fields) -> None:
+    def __init__(self, api: Api, headers: Mapping[bytes, bytes], fields: Fields) -> None:
         self._api = api
         self._headers = headers
         self._fields = fields
@@ -31,11 +31,8 @@ class BodyView:
 
     def header(self, name: str) -> str | None:
         """Give the first header of this lower-case name, stripped; None when absent or empty."""
-        wanted = name.encode()
-        for known, value in self._headers:
-            if known == wanted:
-                return _header_text(value) or None
-        return None
+        value = self._headers.get(name.encode())
+        return None if value is None else _header_text(value) or None
 
     def body(self, path: tuple[str, ...]) -> str | None:
         """Give the scalar at this path of the JSON body."""

@@ -22,7 +22,7 @@ def rewritten(rewrite: Rewrite, body: bytes = BODY, *, inject_usage: bool = Fals
     """Give the body after a rewrite, checking that the fields were left alone."""
     fields = parse_fields(body)
     before = dict(fields)
-    view = BodyView(Api.CHAT, [], fields)
+    view = BodyView(Api.CHAT, {}, fields)
     after = rewrite_body(Api.CHAT, body, fields, rewrite, view, {"tier": "gold"}, inject_usage=inject_usage, user=user)
     assert list(fields.items()) == list(before.items())
     return after
@@ -114,7 +114,7 @@ def test_no_body_is_too_odd(api: Api, mode: SystemMode, odd: dict[str, object]) 
         (),
         (Clamp(path, max=0),),
     )
-    view = BodyView(api, [], fields)
+    view = BodyView(api, {}, fields)
     assert view.last_user_message() is None or view.first_user_message() is not None
     after = rewrite_body(api, body, fields, rewrite, view, {}, inject_usage=True)
     assert msgspec.json.decode(after)["model"] == "m"

@@ -33,13 +33,18 @@ async def ask(
     for left in range(retries.max, -1, -1):
         note_attempt()
         try:
-            response = await _ask_once(pool, head, body, prefers_stream=prefers_stream)
-        except (UpstreamConnectError, UpstreamTimeoutError) as error:
-            was_sent = isinstance(error, UpstreamTimeoutError) and error.phase != "connect"
-            if was_sent or not left or not retries.on_connect:
+            connection = pool.take_idle() or await pool.acquire()
+        except (UpstreamConnectError, UpstreamTimeoutError):
+            if not left or not retries.on_connect:
                 raise
             await asyncio.sleep(RETRY_PAUSE_S)
             continue
+        response = connection.send(head, body, wants_whole=True, prefers_stream=prefers_stream)
+        try:
+            await response.arrive()
+        except BaseException:
+            response.release()
+            raise
         pause_s = _pause_of(response) if left and response.status in retries.on_status else None
         if pause_s is None:
             return response
@@ -47,17 +52,6 @@ async def ask(
         await asyncio.sleep(pause_s)
     message = "The last attempt returns or raises."
     raise AssertionError(message)
-
-
-async def _ask_once(pool: Pool, head: bytes, body: bytes, *, prefers_stream: bool) -> UpstreamResponse:
-    connection = pool.take_idle() or await pool.acquire()
-    response = connection.send(head, body, wants_whole=True, prefers_stream=prefers_stream)
-    try:
-        await response.arrive()
-    except BaseException:
-        response.release()
-        raise
-    return response
 
 
 def _pause_of(response: UpstreamResponse) -> float | None:

@@ -1,0 +1,57 @@
+"""`sluice status`: what a running gateway is doing, and what is wrong with it."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from gateway.cli.client import add_client_arguments, open_client
+from gateway.cli.terminal import say, say_json
+
+NAME = "status"
+HELP = "show what a running gateway is doing"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's flags."""
+    add_client_arguments(parser)
+    parser.add_argument("--json", action="store_true", help="print everything as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Give 0 when all is well, 1 when something is not."""
+    body = open_client(args, timeout_s=10.0).get("/api/status").body
+    if args.json:
+        say_json(body)
+    else:
+        say(render_status(body))
+    return 0 if body["is_ready"] and not body["findings"] else 1
+
+
+def render_status(body: dict[str, Any]) -> str:
+    """Give one sentence, then a line per worker, then what is wrong."""
+    lines = [
+        _verdict_of(body),
+        "",
+        f"configuration {body['config_hash'] or 'none'} (v{body['version']}), {body['routes']} routes",
+    ]
+    lines += [f"  {finding['text']}" for finding in body["findings"]]
+    lines += [f"  warning: {warning['text']}" for warning in body["warnings"]]
+    lines += [
+        f"worker {worker['slot']}  pid {worker['pid']}  {worker['state']}  table v{worker['version']}"
+        f"  {worker['in_flight']} in flight  up {worker['uptime_s']:.0f} s  {worker['restarts']} restarts"
+        for worker in body["workers"]
+    ]
+    return "\n".join(lines)
+
+
+def _verdict_of(body: dict[str, Any]) -> str:
+    serving = sum(worker["state"] == "serving" for worker in body["workers"])
+    workers = f"{serving} of {body['n_slots'] or '?'} workers serve"
+    if body["is_draining"]:
+        return f"Going down: {workers} and finish what they have."
+    if body["findings"]:
+        return f"The configuration file is refused and the one before goes on; {workers}."
+    if not body["is_ready"]:
+        return f"Not ready: {workers}."
+    return f"All is well: {workers}."

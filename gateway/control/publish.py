@@ -1,0 +1,212 @@
+"""
+From a changed file to a published table: one compilation at a time, off the loop.
+
+What fails to compile changes nothing that runs: the table before goes on, and the findings are kept
+for whoever asks. What the compiler decided about users (the allocations) is saved before the table
+that shows it to anybody is published, so that a crash between the two moves no user.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from gateway.clock import Clock
+from gateway.domain.route import Route
+from gateway.domain.table import RoutingTable, TableHead, decode_table, encode_table
+from gateway.errors import ConfigError, Finding, SluiceError
+
+log = logging.getLogger(__name__)
+
+COMPILE_WITHIN_S = 60.0
+"""A file on a dead network mount must not hold up the next reload for ever."""
+
+
+class Compiled(Protocol):
+    """What a compiler gives; `settings.compile` is the real one."""
+
+    @property
+    def head(self) -> TableHead:
+        """Give what is not a route."""
+        ...
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """Give the routes in file order."""
+        ...
+
+    @property
+    def files(self) -> Iterable[Path]:
+        """Give every file that was read."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Give what is the same as long as there is nothing to publish; unlike the hash it covers secrets."""
+        ...
+
+    @property
+    def warnings(self) -> Sequence[Finding]:
+        """Give what is allowed but unwise."""
+        ...
+
+
+class Compiler(Protocol):
+    """Compiles the file, and keeps what must outlive a table. Both calls block: they run in a thread."""
+
+    def compile(self, version: int) -> Compiled:
+        """Give the file as a table of this version; raises SluiceError."""
+        ...
+
+    def save(self, compiled: Compiled) -> None:
+        """Write down who owns which bucket; raises SluiceError or OSError."""
+        ...
+
+
+class Result(StrEnum):
+    """How a reload ended."""
+
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """
+    One reload.
+
+    Attributes:
+        result: How it ended.
+        cause: Who asked: "start", "file", "signal" or "operator".
+        version: Version of the table in use afterwards; 0 for none.
+        config_hash: Its hash; empty for none.
+        at_unix_ms: When it ended.
+        duration_ms: Compiling, saving and handing over.
+        findings: Why it was refused.
+        warnings: What is allowed but unwise.
+    """
+
+    result: Result
+    cause: str
+    version: int
+    config_hash: str
+    at_unix_ms: int
+    duration_ms: float
+    findings: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+
+class Publisher:
+    """
+    Compiles and publishes.
+
+    Attributes:
+        table: The table in use; None before the first.
+        last: The last reload; None before the first.
+        refused: The last reload if it was refused: what is wrong with the file now.
+        files: What to watch.
+    """
+
+    def __init__(
+        self,
+        compiler: Compiler,
+        *,
+        publish: Callable[[int, bytes], None],
+        clock: Clock,
+        path: Path,
+        last_version: int = 0,
+        table: RoutingTable | None = None,
+    ) -> None:
+        self.table = table
+        self.last: PublishReport | None = None
+        self.warnings: tuple[Finding, ...] = ()
+        self.files: tuple[Path, ...] = (path,)
+        self._path = path
+        self._compiler = compiler
+        self._publish = publish
+        self._clock = clock
+        self._version = last_version
+        self._fingerprint: str | None = None
+        self._turn = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        """Give the table in use."""
+        return f"<Publisher {self.table}>"
+
+    @property
+    def refused(self) -> PublishReport | None:
+        """Give the last reload if it was refused."""
+        return self.last if self.last is not None and self.last.result is Result.REFUSED else None
+
+    async def reload(self, cause: str) -> PublishReport:
+        """Read the file again and publish what it says, if it says anything new. Raises nothing."""
+        async with self._turn:
+            begun_s = self._clock.now_s()
+            findings: tuple[Finding, ...] = ()
+            try:
+                compiled = await self._compiled()
+                result = await self._apply(compiled)
+            except ConfigError as error:
+                result, findings = Result.REFUSED, tuple(error.findings)
+            except (TimeoutError, SluiceError, OSError) as error:
+                result, findings = Result.REFUSED, (self._finding(str(error) or type(error).__name__),)
+            except Exception as error:
+                log.exception("compiling failed in a way it should not")
+                result, findings = Result.REFUSED, (self._finding(f"a fault of ours: {type(error).__name__}: {error}"),)
+            report = self._report(result, cause, begun_s, findings)
+            self.last = report
+            _log_report(report)
+            return report
+
+    async def _compiled(self) -> Compiled:
+        work = asyncio.to_thread(self._compiler.compile, self._version + 1)
+        compiled = await asyncio.wait_for(work, COMPILE_WITHIN_S)
+        self.files = tuple(compiled.files)
+        self.warnings = tuple(compiled.warnings)
+        return compiled
+
+    async def _apply(self, compiled: Compiled) -> Result:
+        # The first table of a control process always goes out: its predecessor may have been of older code.
+        if compiled.fingerprint == self._fingerprint:
+            return Result.UNCHANGED
+        await asyncio.to_thread(self._compiler.save, compiled)
+        encoded = await asyncio.to_thread(encode_table, compiled.head, compiled.routes)
+        self._publish(compiled.head.version, encoded)
+        self.table = decode_table(encoded)
+        self._version = compiled.head.version
+        self._fingerprint = compiled.fingerprint
+        return Result.APPLIED
+
+    def _report(self, result: Result, cause: str, begun_s: float, findings: tuple[Finding, ...]) -> PublishReport:
+        return PublishReport(
+            result=result,
+            cause=cause,
+            version=self._version,
+            config_hash=self.table.head.config_hash if self.table is not None else "",
+            at_unix_ms=self._clock.unix_ms(),
+            duration_ms=round((self._clock.now_s() - begun_s) * 1000, 1),
+            findings=findings,
+            warnings=() if findings else self.warnings,
+        )
+
+    def _finding(self, problem: str) -> Finding:
+        return Finding(str(self._path), 0, 0, "", problem)
+
+
+def _log_report(report: PublishReport) -> None:
+    facts = {"cause": report.cause, "version": report.version, "config": report.config_hash}
+    if report.result is Result.APPLIED:
+        log.info("config applied", extra=facts | {"ms": report.duration_ms, "warnings": len(report.warnings)})
+    elif report.result is Result.REFUSED:
+        log.error("config refused, the one before goes on", extra=facts | {"findings": len(report.findings)})
+    for finding in report.findings:
+        log.error("%s", finding)
+    if report.result is Result.APPLIED:
+        for warning in report.warnings:
+            log.warning("%s", warning)

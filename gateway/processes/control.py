@@ -1,0 +1,130 @@
+"""
+The control process: compiles the file, publishes tables, serves the operators' port.
+
+It may die at any time: the workers go on with what they have, the parent starts another, and that
+one begins where this one stopped. Only a file that cannot be used before there ever was a table
+keeps the gateway from starting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from gateway.clock import Clock
+from gateway.control.publish import Publisher, Result
+from gateway.processes.line import Line
+from gateway.processes.link import ParentLink
+from gateway.tasks import TaskGroup
+
+log = logging.getLogger(__name__)
+
+EXIT_FINE = 0
+EXIT_REFUSED = 2
+EXIT_ORPHANED = 3
+
+
+class Watch(Protocol):
+    """Says when a watched file has changed; `settings.reload` is the real one."""
+
+    def watch(self, files: tuple[Path, ...]) -> None:
+        """Watch these from now on."""
+        ...
+
+    def changes(self) -> AsyncIterator[Any]:
+        """Give one value after every change that has come to rest."""
+        ...
+
+
+class Port(Protocol):
+    """The operators' server."""
+
+    async def open(self, sock: socket.socket) -> None:
+        """Start answering."""
+        ...
+
+    async def close(self) -> None:
+        """Stop, and wait for it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the control process is made of; wiring makes it once the parent has said hello."""
+
+    publisher: Publisher
+    port: Port
+    watch: Watch
+
+
+class ControlProcess:
+    """One life of the control process."""
+
+    def __init__(self, link: ParentLink, rooms: Rooms) -> None:
+        self._link = link
+        self._publisher = rooms.publisher
+        self._port = rooms.port
+        self._watch = rooms.watch
+        self._tasks = TaskGroup()
+        self._left = asyncio.Event()
+
+    async def serve(self, sock: socket.socket) -> int:
+        """Run until told to leave (0), refused (2) or orphaned (3)."""
+        self._tasks.spawn(self._link.beat())
+        hearing = self._tasks.spawn(self._link.listen(self._reload_for_signal))
+        try:
+            report = await self._publisher.reload("start")
+            if report.result is Result.REFUSED and not self._link.last_version:
+                self._link.refuse([str(finding) for finding in report.findings])
+                return EXIT_REFUSED
+            await self._port.open(sock)
+            self._link.note_ready()
+            self._tasks.spawn(self._follow_files())
+            leaving = self._tasks.spawn(self._left.wait())
+            await asyncio.wait([hearing, leaving], return_when=asyncio.FIRST_COMPLETED)
+            return EXIT_FINE if self._left.is_set() else EXIT_ORPHANED
+        finally:
+            if not hearing.done():
+                await self._port.close()
+            await self._tasks.close()
+            await self._link.close()
+
+    def leave(self) -> None:
+        """Finish what operators asked for, and end."""
+        self._left.set()
+
+    def _reload_for_signal(self) -> None:
+        self._tasks.spawn(self._reload("signal"))
+
+    async def _follow_files(self) -> None:
+        self._watch.watch(self._publisher.files)
+        async for _ in self._watch.changes():
+            await self._reload("file")
+
+    async def _reload(self, cause: str) -> None:
+        await self._publisher.reload(cause)
+        self._watch.watch(self._publisher.files)
+
+
+async def serve_control(
+    *, sock: socket.socket, line_sock: socket.socket, clock: Clock, build: Callable[[ParentLink], Rooms]
+) -> int:
+    """Serve as the process's main coroutine; SIGTERM ends it. Gives the exit code."""
+    link = ParentLink(await Line.open(line_sock), clock=clock)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):
+        loop.add_signal_handler(number, lambda: None)  # the parent's business
+    try:
+        await link.greet()
+    except (TimeoutError, ConnectionError) as error:
+        log.error("no parent to work for", extra={"cause": str(error)})
+        return EXIT_ORPHANED
+    process = ControlProcess(link, build(link))
+    loop.add_signal_handler(signal.SIGTERM, process.leave)
+    return await process.serve(sock)

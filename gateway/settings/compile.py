@@ -1,0 +1,228 @@
+"""
+From the file to a routing table, or to everything that is wrong with it.
+
+Nothing is changed on the way: the caller publishes the result and writes down its allocations, or does
+neither. Pure but for reading the named files, and quick enough for a reload (see docs/performance.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway.domain.identity import Identity, Segment, WithoutUser
+from gateway.domain.release import Release
+from gateway.domain.route import Expose, ExposeModel, Route
+from gateway.domain.table import TableHead
+from gateway.domain.variant import Variant
+from gateway.errors import ConfigError, Finding
+from gateway.settings import names, not_yet
+from gateway.settings.allocations import Allocation, Allocations
+from gateway.settings.compile_provider import compile_providers
+from gateway.settings.compile_release import compile_release
+from gateway.settings.compile_variant import compile_variant
+from gateway.settings.document.identity import IdentitySection, source_of
+from gateway.settings.document.route import RouteSection
+from gateway.settings.files import NamedFiles
+from gateway.settings.findings import Findings
+from gateway.settings.inherit import inherit
+from gateway.settings.scope import Scope
+from gateway.settings.shape import parse_document
+from gateway.settings.yaml_tree import KeyPath, parse_yaml
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """
+    A file that is right.
+
+    Attributes:
+        head: The table's head.
+        routes: In file order.
+        files: Everything read: the YAML and all it names.
+        warnings: What is accepted but worth saying, in file order.
+        allocations: To be written down by whoever publishes the table.
+        fingerprint: Like `head.config_hash`, but secrets count too, keyed: the same fingerprint means
+            there is nothing to publish. Never leaves the machine.
+    """
+
+    head: TableHead
+    routes: tuple[Route, ...]
+    files: frozenset[Path]
+    warnings: tuple[Finding, ...]
+    allocations: Allocations
+    fingerprint: str = field(repr=False)
+
+
+def compile_config(
+    path: Path, *, environ: Mapping[str, str], version: int, seal_key: bytes, previous: Allocations
+) -> Compiled:
+    """
+    Give the table that the file at `path` describes.
+
+    Args:
+        path: The YAML file; what it names is looked for beside it.
+        environ: Where `api_key_env` and `{env: NAME}` are looked up.
+        version: The table's version.
+        seal_key: 32 bytes.
+        previous: How releases were divided last; users move only as far as weights require.
+
+    Raises:
+        ConfigError: The file is wrong; holds every finding.
+    """
+    try:
+        raw = NamedFiles(path.parent).read_bytes(path.name) if path.name else b""
+    except OSError as error:
+        problem = f"cannot be read: {(error.strerror or 'unreadable').lower()}"
+        raise ConfigError([Finding(str(path), 1, 1, "", problem, "`sluice init` writes one")]) from None
+    return _compile(raw, str(path), path.parent, {path}, environ, version, seal_key, previous)
+
+
+def compile_text(
+    text: str,
+    *,
+    name: str,
+    folder: Path,
+    environ: Mapping[str, str],
+    version: int,
+    seal_key: bytes,
+    previous: Allocations,
+) -> Compiled:
+    """
+    Give the table that `text` describes, as if it were a file called `name` in `folder`.
+
+    Raises:
+        ConfigError: The text is wrong; holds every finding.
+    """
+    raw = text.encode("utf-8", "surrogatepass")
+    return _compile(raw, name, folder, set(), environ, version, seal_key, previous)
+
+
+def _compile(
+    raw: bytes,
+    name: str,
+    folder: Path,
+    files: set[Path],
+    environ: Mapping[str, str],
+    version: int,
+    seal_key: bytes,
+    previous: Allocations,
+) -> Compiled:
+    tree = parse_yaml(raw, name=name)
+    findings = Findings(name, tree)
+    document = parse_document(tree, findings)
+    if document is None:
+        findings.raise_errors()
+        raise ConfigError([Finding(name, 1, 1, "", "the file has the wrong shape", "see `sluice schema`")])
+    scope = Scope(document, findings, NamedFiles(folder), environ)
+    providers = compile_providers(scope)
+    identity = _compile_identity(scope, document.identity)
+    names.check_document(scope)
+    not_yet.check_document(scope)
+    routes, allocations = _compile_routes(scope, previous)
+    findings.raise_errors()
+    config_hash = _config_hash_of(raw, scope.files)
+    max_body_bytes = max(route.max_body_bytes for route in routes)
+    head = TableHead(version, config_hash, providers, document.default_provider, identity, seal_key, max_body_bytes)
+    seen = frozenset(files | scope.files.seen)
+    fingerprint = _fingerprint_of(config_hash, scope, seal_key)
+    return Compiled(head, routes, seen, findings.warnings, previous.updated(allocations), fingerprint)
+
+
+def _compile_identity(scope: Scope, section: IdentitySection) -> Identity:
+    segments = []
+    for name, value in section.segments.items():
+        if isinstance(value, str):
+            segments.append(Segment(name, source_of(value)))
+            continue
+        names.check_pattern(scope, ("identity", "segments", name, "match"), value.match)
+        segments.append(Segment(name, source_of(value.source), value.match))
+    return Identity(
+        user=tuple(source_of(text) for text in section.user),
+        without_user=WithoutUser(section.without_user),
+        conversation=tuple(source_of(text) for text in section.conversation),
+        internal_users=frozenset(section.internal_users),
+        segments=tuple(segments),
+    )
+
+
+def _compile_routes(scope: Scope, previous: Allocations) -> tuple[tuple[Route, ...], dict[str, Allocation]]:
+    routes = []
+    allocations: dict[str, Allocation] = {}
+    taken: dict[str, str] = {}
+    for name, section in scope.document.routes.items():
+        path: KeyPath = ("routes", name)
+        variants = _compile_variants(scope, (*path, "variants"), section)
+        release_name = section.release.name or name
+        if (other := taken.setdefault(release_name, name)) != name:
+            problem = f"the release name {release_name!r} is taken by the route {other!r}"
+            at = (*path, "release", "name") if section.release.name else path
+            scope.findings.refuse(at, problem, "give this one another name", key=not section.release.name)
+        compiled = compile_release(
+            scope,
+            (*path, "release"),
+            release_name,
+            section.release,
+            section.variants,
+            previous.by_release.get(release_name),
+        )
+        names.check_route(scope, path, section)
+        not_yet.check_route(scope, path, section)
+        _check_keys_stay(scope, path, section, variants)
+        _check_embeddings(scope, path, variants)
+        if compiled is not None:
+            release, allocations[release_name] = compiled
+            routes.append(_route_of(name, section, variants, release))
+    return tuple(routes), allocations
+
+
+def _compile_variants(scope: Scope, path: KeyPath, section: RouteSection) -> dict[str, Variant]:
+    inherited = inherit(section.variants, path, scope.findings)
+    compiled = {name: compile_variant(scope, (*path, name), name, inherited[name]) for name in section.variants}
+    return {name: variant for name, variant in compiled.items() if variant is not None}
+
+
+def _route_of(name: str, section: RouteSection, variants: Mapping[str, Variant], release: Release) -> Route:
+    expose = Expose(section.expose.variant, ExposeModel(section.expose.model))
+    return Route(name, variants, release, tuple(section.fallback), expose, section.limits.body)
+
+
+def _check_keys_stay(scope: Scope, path: KeyPath, section: RouteSection, variants: Mapping[str, Variant]) -> None:
+    """A client's key goes where the client sent it, never where only we decided to go."""
+    named = [((*path, "fallback", index), name, "fallback") for index, name in enumerate(section.fallback)]
+    for index, shadow in enumerate(section.shadows):
+        named.append(((*path, "shadows", index, "variant"), shadow.variant, "shadow"))
+    for at, name, use in named:
+        variant = variants.get(name)
+        if variant is not None and scope.document.providers[variant.provider].auth == "client":
+            problem = f"{name!r} calls {variant.provider!r} with the client's own key, which a {use} must not"
+            scope.findings.refuse(at, problem, "use a provider with api_key_env")
+
+
+def _check_embeddings(scope: Scope, path: KeyPath, variants: Mapping[str, Variant]) -> None:
+    """Vectors of two models cannot be compared: an index would silently rot."""
+    models = {name: variant.model for name, variant in variants.items()}
+    if len(set(models.values())) < 2 or not any("embed" in (model or "").lower() for model in models.values()):
+        return
+    first = next(iter(models.values()))
+    other = next(name for name, model in models.items() if model != first)
+    at = (*path, "variants", other)
+    at = (*at, "model") if scope.document.routes[str(path[1])].variants[other].model is not None else at
+    remedy = "changing it needs re-indexing: deploy it as another route, with an index of its own"
+    scope.findings.refuse(at, "variants of an embeddings route differ in model", remedy, key=at[-1] == other)
+
+
+def _config_hash_of(raw: bytes, files: NamedFiles) -> str:
+    digest = hashlib.blake2b(raw, digest_size=6, person=b"sluice-config")
+    for name in sorted(files.contents):
+        digest.update(b"\0" + name.encode("utf-8", "replace") + b"\0" + hashlib.sha256(files.contents[name]).digest())
+    return digest.hexdigest()
+
+
+def _fingerprint_of(config_hash: str, scope: Scope, seal_key: bytes) -> str:
+    digest = hashlib.blake2b(config_hash.encode(), key=seal_key[:64], digest_size=16)
+    for name in sorted(scope.files.secrets):
+        digest.update(hashlib.sha256(scope.files.secrets[name]).digest())
+    return digest.hexdigest()

@@ -1,0 +1,166 @@
+"""From `release` to a release: arms, weights and the buckets each of them owns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gateway.assign.allocation import FREE, allocate
+from gateway.domain.release import BUCKETS, Arm, Release, ReleaseKind, Role, SlotRange, Unit
+from gateway.settings.allocations import Allocation
+from gateway.settings.document.identity import MatchSection
+from gateway.settings.document.release import ReleaseSection, SplitSection
+from gateway.settings.document.rollout import RolloutSection
+from gateway.settings.scope import Scope
+from gateway.settings.yaml_tree import KeyPath
+
+_EPOCHS = 65_536
+
+
+def compile_release(
+    scope: Scope,
+    path: KeyPath,
+    name: str,
+    section: ReleaseSection,
+    variants: Iterable[str],
+    previous: Allocation | None,
+) -> tuple[Release, Allocation] | None:
+    """Give the release and what is to be remembered of it; None, with findings, when it cannot be."""
+    known = list(variants)
+    audience = _compile_audience(scope, path, section)
+    arms = _compile_arms(scope, path, section, known)
+    if arms is None:
+        return None
+    weights = tuple((arm.name, arm.weight) for arm in arms)
+    epoch = 0
+    if previous is not None:
+        epoch = previous.epoch if _same_weights(previous.weights, weights) else (previous.epoch + 1) % _EPOCHS
+    ranges = _ranges_of(arms, previous)
+    spelled = tuple((one.start, one.end, arms[one.arm].name) for one in ranges)
+    if section.kind is ReleaseKind.FIXED and previous is not None:
+        # A split that comes back finds its users where it left them.
+        spelled = previous.ranges
+    release = Release(
+        name=name,
+        kind=section.kind,
+        unit=Unit(section.unit),
+        arms=arms,
+        ranges=ranges,
+        audience=audience,
+        epoch=epoch,
+    )
+    return release, Allocation(epoch, weights, spelled)
+
+
+def _compile_audience(scope: Scope, path: KeyPath, section: ReleaseSection) -> tuple[tuple[str, frozenset[str]], ...]:
+    segments = scope.document.identity.segments
+    for name, values in section.audience.items():
+        at = (*path, "audience", name)
+        if name not in segments:
+            scope.findings.refuse_unknown(at, "segment", name, segments, key=True)
+        elif isinstance(segments[name], MatchSection) and not set(values) <= {"true", "false"}:
+            scope.findings.refuse(at, f"the segment {name!r} is a pattern: true or false", f"write {name}: true")
+    return tuple((name, frozenset(values)) for name, values in section.audience.items())
+
+
+def _compile_arms(scope: Scope, path: KeyPath, section: ReleaseSection, known: list[str]) -> tuple[Arm, ...] | None:
+    at = (*path, section.kind.value)
+    if section.fixed is not None:
+        if section.fixed.variant in known:
+            return (Arm(section.fixed.variant, Role.BASELINE, BUCKETS),)
+        scope.findings.refuse_unknown((*at, "variant"), "variant", section.fixed.variant, known)
+        return None
+    if section.split is not None:
+        return _compile_split(scope, at, section.split, known)
+    remedy = "write a split with weights meanwhile: split: {arms: {current: 90%, new: 10%}}"
+    if section.rollout is not None:
+        _check_rollout(scope, at, section.rollout, known)
+    _check_other_arms(scope, at, section, known)
+    scope.findings.refuse(at, f"not yet: releases of kind {section.kind.value}", remedy, key=True)
+    return None
+
+
+def _compile_split(scope: Scope, path: KeyPath, split: SplitSection, known: list[str]) -> tuple[Arm, ...] | None:
+    findings = scope.findings
+    for name in split.arms:
+        if name not in known:
+            findings.refuse_unknown((*path, "arms", name), "variant", name, known, key=True)
+    total = sum(split.arms.values())
+    if total != BUCKETS:
+        findings.refuse((*path, "arms"), f"weights add up to {total / 100:g}%", "make them 100%")
+    baseline = split.baseline if split.baseline is not None else next(iter(split.arms))
+    if baseline not in split.arms:
+        findings.refuse_unknown((*path, "baseline"), "arm", baseline, split.arms)
+    if total != BUCKETS or baseline not in split.arms or not set(split.arms) <= set(known):
+        return None
+    return tuple(
+        Arm(name, Role.BASELINE if name == baseline else Role.CANDIDATE, weight) for name, weight in split.arms.items()
+    )
+
+
+def _ranges_of(arms: Sequence[Arm], previous: Allocation | None) -> tuple[SlotRange, ...]:
+    weights = [arm.weight for arm in arms]
+    baseline = next(index for index, arm in enumerate(arms) if arm.role is Role.BASELINE)
+    if previous is None:
+        return allocate(weights, baseline=baseline, previous=None)
+    index_of = {arm.name: index for index, arm in enumerate(arms)}
+    before = tuple(SlotRange(start, end, index_of.get(name, FREE)) for start, end, name in previous.ranges)
+    return allocate(weights, baseline=baseline, previous=before)
+
+
+def _same_weights(before: tuple[tuple[str, int], ...], now: tuple[tuple[str, int], ...]) -> bool:
+    """Compare without order, and without arms that get nothing."""
+    return {name: weight for name, weight in before if weight} == {name: weight for name, weight in now if weight}
+
+
+def _check_rollout(scope: Scope, path: KeyPath, rollout: RolloutSection, known: list[str]) -> None:
+    findings = scope.findings
+    for key in ("baseline", "candidate"):
+        if (name := getattr(rollout, key)) not in known:
+            findings.refuse_unknown((*path, key), "variant", name, known)
+    if rollout.baseline == rollout.candidate:
+        findings.refuse((*path, "candidate"), "baseline and candidate are the same variant", "name another variant")
+    _check_stages(scope, path, rollout)
+    metrics = scope.document.metrics
+    for index, name in enumerate(rollout.quality_metrics):
+        if name not in metrics:
+            findings.refuse_unknown((*path, "quality_metrics", index), "metric", name, metrics)
+    for name, signal in rollout.signals.items():
+        if not isinstance(signal, str) and signal.metric is not None and signal.metric not in metrics:
+            findings.refuse_unknown((*path, "signals", name, "metric"), "metric", signal.metric, metrics)
+
+
+def _check_stages(scope: Scope, path: KeyPath, rollout: RolloutSection) -> None:
+    rank = {"internal": -2, "shadow": -1}
+    before: int | None = None
+    shown_before = ""
+    for index, stage in enumerate(rollout.stages or []):
+        now = rank[stage.at] if isinstance(stage.at, str) else stage.at
+        shown = stage.at if isinstance(stage.at, str) else f"{stage.at / 100:g}%"
+        if before is not None and now <= before:
+            problem = f"{shown} after {shown_before}"
+            scope.findings.refuse((*path, "stages", index, "at"), problem, "stages must rise")
+        before, shown_before = now, shown
+        longest, shortest = stage.max_duration, stage.min_duration
+        if longest is not None and shortest is not None and longest < shortest:
+            at = (*path, "stages", index, "max_duration")
+            scope.findings.refuse(at, "max_duration is shorter than min_duration", "exchange them")
+
+
+def _check_other_arms(scope: Scope, path: KeyPath, section: ReleaseSection, known: list[str]) -> None:
+    named: list[tuple[KeyPath, str]] = []
+    if section.bandit is not None:
+        named += [((*path, "arms", index), name) for index, name in enumerate(section.bandit.arms)]
+    if section.factorial is not None:
+        named.append(((*path, "base"), section.factorial.base))
+    if section.ladder is not None:
+        named.append(((*path, "champion"), section.ladder.champion))
+        named += [((*path, "challengers", index), name) for index, name in enumerate(section.ladder.challengers)]
+    for at, name in named:
+        if name not in known:
+            scope.findings.refuse_unknown(at, "variant", name, known)
+    kind = section.rollout or section.factorial or section.ladder
+    metric = ("primary_metric", kind.primary_metric) if kind is not None else ("reward", None)
+    if section.bandit is not None:
+        metric = ("reward", section.bandit.reward)
+    if metric[1] is not None and metric[1] not in scope.document.metrics:
+        scope.findings.refuse_unknown((*path, metric[0]), "metric", metric[1], scope.document.metrics)

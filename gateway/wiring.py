@@ -1,0 +1,333 @@
+"""
+The composition root: the one file that knows every room.
+
+It is also what child processes are started as, `python -m gateway.wiring worker …` and `… control …`,
+so that neither `processes.worker` nor anything below it has to know who builds a data plane. Rooms
+are imported by the function that needs them: what a worker loads is what a worker uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gateway.clock import SystemClock
+from gateway.domain.outcome import Outcome
+from gateway.processes.listen import bind_operators, bind_slots, url_of
+from gateway.processes.state import Endpoints
+
+if TYPE_CHECKING:
+    from gateway.control.publish import Compiled
+    from gateway.domain.table import RoutingTable
+    from gateway.errors import Finding
+    from gateway.processes.control import Rooms
+    from gateway.processes.link import ParentLink
+    from gateway.processes.parent import Parent, Plan
+    from gateway.settings.process import ProcessSettings
+
+
+def run_loop(main: Coroutine[Any, Any, int]) -> int:
+    """Run a process's main coroutine on uvloop."""
+    import asyncio
+
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+# The parent
+
+
+def run_parent(settings: ProcessSettings, *, say: Callable[[str], None], warn: Callable[[str], None]) -> int:
+    """
+    Run the whole gateway until it is told to stop; give the exit code.
+
+    Raises:
+        StateError: The state directory or an address cannot be used; nothing was started.
+    """
+    from gateway.processes.state import open_state
+    from gateway.telemetry.logs import open_logs
+
+    with ExitStack() as stack:
+        stack.callback(open_logs(os.environ).close)
+        state = open_state(settings.state)
+        stack.callback(state.close)
+        state.seal_key()
+        slots, operators = _bind(settings, stack)
+        endpoints = Endpoints(url_of(slots[0]), url_of(operators), os.getpid())
+
+        def note_ready() -> None:
+            state.keep()
+            state.write_endpoints(endpoints)
+            say(f"ready on {endpoints.public} (operators: {endpoints.operators})")
+
+        refusal: list[str] = []
+        exit_code = run_loop(_serve_parent(plan_of(settings, os.environ), slots, operators, note_ready, refusal))
+    for line in refusal:
+        warn(line)
+    return exit_code
+
+
+def _bind(settings: ProcessSettings, stack: ExitStack) -> tuple[list[socket.socket], socket.socket]:
+    slots = bind_slots(settings.host, settings.port, settings.workers)
+    for sock in slots:
+        stack.callback(sock.close)
+    operators = bind_operators(settings.admin_host, settings.admin_port)
+    stack.callback(operators.close)
+    return slots, operators
+
+
+async def _serve_parent(
+    plan: Plan, slots: list[socket.socket], operators: socket.socket, on_ready: Callable[[], None], refusal: list[str]
+) -> int:
+    import asyncio
+
+    from gateway.processes.parent import Parent
+
+    parent = Parent(plan, slots=slots, operators=operators, clock=SystemClock(), on_ready=on_ready)
+    loop = asyncio.get_running_loop()
+    for number, react in _reactions_of(parent).items():
+        loop.add_signal_handler(number, react)
+    exit_code = await parent.serve()
+    refusal.extend(parent.refusal)
+    return exit_code
+
+
+def _reactions_of(parent: Parent) -> dict[signal.Signals, Callable[[], None]]:
+    return {
+        signal.SIGTERM: parent.stop,
+        signal.SIGINT: parent.stop,
+        signal.SIGHUP: parent.reload,
+        signal.SIGUSR2: parent.restart,
+    }
+
+
+def plan_of(settings: ProcessSettings, environ: Mapping[str, str]) -> Plan:
+    """Give what the parent is to run."""
+    from gateway.processes.parent import Plan
+
+    command = (sys.executable, "-m", "gateway.wiring")
+    drain = str(settings.drain_timeout_s)
+    # In the environment, not on the command line: `ps` shows command lines to everybody.
+    token = settings.admin_token.get_secret_value() if settings.admin_token is not None else ""
+    return Plan(
+        worker_argv=(*command, "worker", "--drain-timeout", drain),
+        control_argv=(*command, "control", "--config", str(settings.config), "--state", str(settings.state)),
+        environ={**environ, "SLUICE_ADMIN_TOKEN": token},
+        linger_s=settings.linger_s,
+        drain_timeout_s=settings.drain_timeout_s,
+    )
+
+
+# A worker
+
+
+class _Unobserved:
+    """Takes outcomes and keeps none."""
+
+    def note(self, outcome: Outcome) -> None:
+        """Forget it."""
+
+
+def run_worker(options: argparse.Namespace) -> int:
+    """Run one worker on the descriptors it inherited."""
+    from gateway.processes.worker import serve_worker
+    from gateway.proxy.server import DataPlane
+
+    async def serve() -> int:
+        plane = DataPlane(clock=SystemClock(), observer=_Unobserved(), worker_id=options.slot)
+        return await serve_worker(
+            plane,
+            sock=socket.socket(fileno=options.listen_fd),
+            line_sock=socket.socket(fileno=options.line_fd),
+            drain_timeout_s=options.drain_timeout,
+        )
+
+    _settle_memory()
+    return run_loop(serve())
+
+
+def _settle_memory() -> None:
+    """
+    Leave what was imported out of every collection, and collect rarely.
+
+    A request's own values die by reference count; with the defaults the collector walks the whole
+    program for them every few hundred requests, 4 % of a worker's time.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+# The control process
+
+
+class FileCompiler:
+    """Joins the compiler to the file, the environment and the state directory."""
+
+    def __init__(self, config: Path, state: Path, seal_key: bytes) -> None:
+        self._config = config
+        self._allocations = state / "allocations.json"
+        self._seal_key = seal_key
+
+    def compile(self, version: int) -> Compiled:
+        """Give the file as a table of this version."""
+        from gateway.settings.allocations import read_allocations
+        from gateway.settings.compile import compile_config
+
+        return compile_config(
+            self._config,
+            environ=os.environ,
+            version=version,
+            seal_key=self._seal_key,
+            previous=read_allocations(self._allocations),
+        )
+
+    def save(self, compiled: Any) -> None:
+        """Write down who owns which bucket."""
+        from gateway.settings.allocations import write_allocations
+
+        write_allocations(self._allocations, compiled.allocations)
+
+
+def run_control(options: argparse.Namespace) -> int:
+    """Run the control process on the descriptors it inherited."""
+    from gateway.processes.control import serve_control
+
+    return run_loop(
+        serve_control(
+            sock=socket.socket(fileno=options.listen_fd),
+            line_sock=socket.socket(fileno=options.line_fd),
+            clock=SystemClock(),
+            build=lambda link: build_control(link, options.config, options.state),
+        )
+    )
+
+
+def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
+    """Give the rooms of the control process."""
+    from gateway.admin.server import AdminServer
+    from gateway.control.publish import Publisher
+    from gateway.processes.control import Rooms
+    from gateway.processes.operations import ControlOperations
+    from gateway.processes.state import read_seal_key
+    from gateway.settings.reload import FileWatch
+
+    publisher = Publisher(
+        FileCompiler(config, state, read_seal_key(state)),
+        publish=link.publish,
+        clock=SystemClock(),
+        path=config,
+        last_version=link.last_version,
+        table=link.last_table,
+    )
+    operations = ControlOperations(
+        publisher=publisher,
+        link=link,
+        path=config,
+        explain=explain_assignment,
+        validate=lambda text: validate_text(text, config),
+    )
+    port = AdminServer(operations, token=os.environ.get("SLUICE_ADMIN_TOKEN") or None)
+    return Rooms(publisher, port, FileWatch([config]))
+
+
+def explain_assignment(
+    table: RoutingTable, route_name: str, user: str, segments: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """Give which arm `user` gets on a route and why, or None when there is no such route."""
+    from unicodedata import normalize
+
+    from gateway.assign.choose import choose
+    from gateway.assign.identity import CompiledIdentity
+
+    route = table.route(route_name)
+    if route is None:
+        return None
+    unit_key = normalize("NFC", user.strip())
+    internal_users = CompiledIdentity(table.head.identity).internal_users
+    assignment = choose(
+        route.release, unit_key or None, user=unit_key, segments=segments, internal_users=internal_users
+    )
+    arm = route.release.arms[assignment.arm]
+    return {
+        "route": route_name,
+        "release": route.release.name,
+        "unit": str(route.release.unit),
+        "user": unit_key,
+        "segments": dict(segments),
+        "arm": arm.name,
+        "role": str(arm.role),
+        "reason": str(assignment.reason),
+        "slot": assignment.slot,
+        "epoch": route.release.epoch,
+        "ranges": [asdict(slots) for slots in route.release.ranges],
+        "version": table.head.version,
+        "config_hash": table.head.config_hash,
+    }
+
+
+def validate_text(text: str, config: Path) -> list[Finding]:
+    """Give everything wrong with `text` as a configuration that would stand where `config` does."""
+    from gateway.errors import ConfigError
+    from gateway.settings.allocations import Allocations
+    from gateway.settings.compile import compile_text
+
+    try:
+        compile_text(
+            text,
+            name=config.name,
+            folder=config.parent,
+            environ=os.environ,
+            version=0,
+            seal_key=bytes(32),
+            previous=Allocations(),
+        )
+    except ConfigError as error:
+        return error.findings
+    return []
+
+
+# What child processes are started as
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="gateway.wiring", description="started by `sluice serve`, not by people")
+    roles = parser.add_subparsers(dest="role", required=True)
+    worker, control = roles.add_parser("worker"), roles.add_parser("control")
+    for role in (worker, control):
+        role.add_argument("--listen-fd", type=int, required=True)
+        role.add_argument("--line-fd", type=int, required=True)
+    worker.add_argument("--slot", type=int, required=True)
+    worker.add_argument("--drain-timeout", type=float, required=True)
+    control.add_argument("--config", type=Path, required=True)
+    control.add_argument("--state", type=Path, required=True)
+    return parser
+
+
+def main(argv: list[str]) -> int:
+    """Run a child process's role; give its exit code."""
+    from gateway.processes.orphan import die_with_parent
+    from gateway.telemetry.logs import open_logs
+
+    die_with_parent()
+    logs = open_logs(os.environ)
+    options = _parser().parse_args(argv)
+    try:
+        return run_worker(options) if options.role == "worker" else run_control(options)
+    finally:
+        logs.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,88 @@
+"""What each endpoint takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp.test_utils import make_mocked_request
+
+from gateway.admin.api import ENDPOINTS, Answer, ApiError, finding_json
+from gateway.errors import Finding
+
+
+class Toy:
+    """A gateway with one route."""
+
+    is_ready = True
+
+    def status(self) -> dict[str, Any]:
+        return {"version": 7}
+
+    def config(self) -> dict[str, Any]:
+        return {"routes": {"support": {}}}
+
+    async def reload(self) -> Answer:
+        return Answer({"result": "refused"}, 422)
+
+    async def restart(self) -> Answer:
+        return Answer({"replaced": 2})
+
+    async def validate(self, text: str) -> list[Finding]:
+        return []
+
+    def explain(self, route: str, user: str, segments: Mapping[str, str]) -> dict[str, Any] | None:
+        return {"user": user, "segments": dict(segments)} if route == "support" else None
+
+
+async def ask(method: str, path: str) -> tuple[int, Any]:
+    """Give status and JSON of the endpoint at `path`, without any server."""
+    endpoint = next(e for e in ENDPOINTS if e.method == method and e.path == path.partition("?")[0])
+    response = await endpoint.respond(Toy(), make_mocked_request(method, path))
+    assert isinstance(response.body, bytes)
+    return response.status, orjson.loads(response.body)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [
+        ("GET", "/api/status", (200, {"version": 7})),
+        ("GET", "/api/config", (200, {"routes": {"support": {}}})),
+        ("POST", "/api/reload", (422, {"result": "refused"})),
+        ("POST", "/api/restart", (200, {"replaced": 2})),
+    ],
+)
+async def test_answers_pass_through(method: str, path: str, expected: tuple[int, Any]) -> None:
+    """What the gateway says is what the client gets, status and all."""
+    assert await ask(method, path) == expected
+
+
+async def test_explain_takes_segments() -> None:
+    """Segments come as segment.NAME, values may be anything."""
+    answer = await ask("GET", "/api/explain?route=support&user=ana%40x&segment.plan=free")
+    assert answer == (200, {"user": "ana@x", "segments": {"plan": "free"}})
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("", 400, "missing_parameter"),
+        ("?route=support", 400, "missing_parameter"),
+        ("?route=&user=a", 400, "missing_parameter"),
+        ("?route=support&user=a&plan=free", 400, "unknown_parameter"),
+        ("?route=other&user=a", 404, "no_such_route"),
+    ],
+)
+async def test_explain_says_what_is_wrong(query: str, status: int, code: str) -> None:
+    """A missing, unknown or misspelt parameter is named, not guessed."""
+    with pytest.raises(ApiError) as caught:
+        await ask("GET", f"/api/explain{query}")
+    assert (caught.value.status, caught.value.code) == (status, code)
+
+
+def test_finding_in_fields() -> None:
+    """A finding comes in fields for scripts and as a line for people."""
+    body = finding_json(Finding("s.yaml", 4, 2, "routes.a", "is odd", "make it even"))
+    assert body["line"] == 4 and body["text"] == "s.yaml:4:2 routes.a: is odd; make it even"

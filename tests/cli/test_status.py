@@ -1,0 +1,46 @@
+"""The status begins with one sentence a person understands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateway.cli.status import render_status
+
+WORKER = {"slot": 0, "pid": 7, "state": "serving", "version": 3, "in_flight": 1, "uptime_s": 5.0, "restarts": 0}
+BODY: dict[str, Any] = {
+    "config_hash": "ab12",
+    "version": 3,
+    "routes": 2,
+    "findings": [],
+    "warnings": [{"text": "s.yaml:1:1: unwise"}],
+    "workers": [WORKER],
+    "n_slots": 1,
+    "is_ready": True,
+    "is_draining": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "All is well: 1 of 1 workers serve."),
+        ({"is_ready": False, "workers": []}, "Not ready: 0 of 1 workers serve."),
+        ({"is_draining": True}, "Going down: 1 of 1 workers serve and finish what they have."),
+        (
+            {"findings": [{"text": "s.yaml:2:1: wrong"}]},
+            "The configuration file is refused and the one before goes on; 1 of 1 workers serve.",
+        ),
+    ],
+)
+def test_begins_with_a_sentence(changes: dict[str, Any], sentence: str) -> None:
+    """The first line says how it stands."""
+    assert render_status(BODY | changes).splitlines()[0] == sentence
+
+
+def test_shows_what_is_wrong() -> None:
+    """Findings, warnings and workers have a line each."""
+    shown = render_status(BODY | {"findings": [{"text": "s.yaml:2:1: wrong"}]})
+    assert "  s.yaml:2:1: wrong\n" in shown and "warning: s.yaml:1:1: unwise" in shown
+    assert "worker 0  pid 7  serving  table v3  1 in flight  up 5 s  0 restarts" in shown

@@ -1,0 +1,125 @@
+"""Reloads: what is published, what is refused, and in which order things are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from gateway.clock import SettableClock
+from gateway.control.publish import Publisher, Result
+from gateway.domain.identity import Identity
+from gateway.domain.route import Route
+from gateway.domain.table import TableHead, decode_table
+from gateway.errors import ConfigError, Finding, StateError
+
+FILE = Path("sluice.yaml")
+WARNING = Finding("sluice.yaml", 2, 1, "", "nobody calls this")
+
+
+@dataclass
+class Toy:
+    """What the scripted compiler gives."""
+
+    head: TableHead
+    fingerprint: str
+    routes: tuple[Route, ...] = ()
+    files: tuple[Path, ...] = (FILE,)
+    warnings: tuple[Finding, ...] = (WARNING,)
+
+
+@dataclass
+class Script:
+    """A compiler that gives or raises what it is set to, and notes the order of things."""
+
+    says: str | Exception = "a"
+    save_raises: Exception | None = None
+    events: list[str] = field(default_factory=list)
+
+    def compile(self, version: int) -> Toy:
+        if isinstance(self.says, Exception):
+            raise self.says
+        return Toy(TableHead(version, self.says, {}, None, Identity(), bytes(32)), self.says)
+
+    def save(self, compiled: object) -> None:
+        if self.save_raises is not None:
+            raise self.save_raises
+        self.events.append("saved")
+
+    def publish(self, version: int, encoded: bytes) -> None:
+        assert decode_table(encoded).head.version == version
+        self.events.append(f"published {version}")
+
+
+@pytest.fixture
+def script() -> Script:
+    """Give a compiler that says "a"."""
+    return Script()
+
+
+@pytest.fixture
+def publisher(script: Script) -> Publisher:
+    """Give a publisher that follows version 4."""
+    return Publisher(script, publish=script.publish, clock=SettableClock(), path=FILE, last_version=4)
+
+
+async def test_saved_before_published(script: Script, publisher: Publisher) -> None:
+    """Who owns which bucket is on disk before anybody is served by it."""
+    report = await publisher.reload("start")
+    assert (report.result, report.version, report.config_hash) == (Result.APPLIED, 5, "a")
+    assert script.events == ["saved", "published 5"]
+    assert report.warnings == (WARNING,)
+
+
+async def test_same_again_is_quiet(script: Script, publisher: Publisher) -> None:
+    """A file that says the same publishes nothing."""
+    await publisher.reload("start")
+    assert (await publisher.reload("file")).result is Result.UNCHANGED
+    assert script.events == ["saved", "published 5"]
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ConfigError([Finding("f", 3, 4, "a.b", "wrong", "right it")]), "f:3:4 a.b: wrong; right it"),
+        (StateError("disk is odd"), "sluice.yaml:0:0: disk is odd"),
+        (OSError("no space"), "sluice.yaml:0:0: no space"),
+        (RecursionError("deep"), "sluice.yaml:0:0: a fault of ours: RecursionError: deep"),
+    ],
+)
+async def test_bad_file_changes_nothing(script: Script, publisher: Publisher, error: Exception, text: str) -> None:
+    """Whatever compiling raises, the table in use goes on and the reason is kept."""
+    await publisher.reload("start")
+    script.says = error
+    report = await publisher.reload("file")
+    assert (report.result, report.version, report.config_hash) == (Result.REFUSED, 5, "a")
+    assert [str(finding) for finding in report.findings] == [text]
+    assert publisher.refused is report and publisher.table is not None
+
+
+async def test_mended_file_clears_findings(script: Script, publisher: Publisher) -> None:
+    """Once the file is right again nothing is held against it."""
+    await publisher.reload("start")
+    script.says = StateError("odd")
+    await publisher.reload("file")
+    script.says = "a"
+    assert (await publisher.reload("file")).result is Result.UNCHANGED
+    assert publisher.refused is None
+
+
+async def test_unsaved_is_unpublished(script: Script, publisher: Publisher) -> None:
+    """When the allocations cannot be written the table is not published."""
+    script.save_raises = OSError("disk full")
+    assert (await publisher.reload("file")).result is Result.REFUSED
+    assert script.events == []
+
+
+async def test_versions_count_publications(script: Script, publisher: Publisher) -> None:
+    """A refusal uses up no version."""
+    await publisher.reload("start")
+    script.says = StateError("odd")
+    await publisher.reload("file")
+    script.says = "b"
+    assert (await publisher.reload("file")).version == 6
+    assert repr(publisher) == "<Publisher <RoutingTable v6 b: 0 routes>>"

@@ -1,0 +1,23 @@
+"""The section `release`."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from gateway.domain.release import ReleaseKind
+from gateway.settings.document.release import ReleaseSection
+
+
+def test_kind_is_what_is_written() -> None:
+    """Exactly one kind stands in a release."""
+    assert ReleaseSection.model_validate({"fixed": {"variant": "a"}}).kind is ReleaseKind.FIXED
+    with pytest.raises(ValidationError):
+        ReleaseSection.model_validate({"unit": "user"})
+
+
+def test_bandits_are_read() -> None:
+    """Its exploration may be a share, a time or a count."""
+    for least in ("5%", "2d", 100):
+        bandit = {"arms": ["a", "b", "c"], "reward": "m", "min_exploration": least}
+        assert ReleaseSection.model_validate({"bandit": bandit}).kind is ReleaseKind.BANDIT

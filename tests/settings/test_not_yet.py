@@ -1,0 +1,33 @@
+"""What does not act yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from gateway.errors import ConfigError
+from gateway.settings.compile import Compiled
+
+Compile = Callable[..., Compiled]
+
+
+@pytest.mark.parametrize("route", ["limits: {usd_per_day: 1}", "guards: [{kind: pattern, pattern: x, action: block}]"])
+def test_protection_is_refused(compile_parts: Compile, route: str) -> None:
+    """What would protect and does not is an error that says what to write."""
+    with pytest.raises(ConfigError, match=r"not yet: .*; .+"):
+        compile_parts(route=route)
+
+
+@pytest.mark.parametrize(
+    "route", ["shadows: [{variant: b}]", "redact: [email]", "on_edit: refuse", "flags: {f: {a: 1}}"]
+)
+def test_watching_is_warned_of(compile_parts: Compile, route: str) -> None:
+    """What only watches is accepted, and said."""
+    (warning,) = compile_parts(route=route).warnings
+    assert warning.problem.startswith("not yet: ")
+
+
+def test_default_is_silent(compile_parts: Compile) -> None:
+    """`on_edit` says something only when it is written."""
+    assert compile_parts(route="on_edit: allow").warnings == () == compile_parts().warnings

@@ -1,0 +1,135 @@
+"""Log lines: one line each, nothing forged, and nobody ever waits."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import orjson
+import pytest
+
+from gateway.clock import SettableClock
+from gateway.telemetry.logs import JsonFormatter, PlainFormatter, QueueWriter, Storm, escape_controls
+
+
+@dataclass
+class Pipe:
+    """A log, and the end of the pipe it is read from."""
+
+    reader: int
+    writer: QueueWriter
+    log: logging.Logger
+    clock: SettableClock
+
+    def read_all(self) -> str:
+        """Give everything written, after closing."""
+        self.writer.close(timeout_s=5)
+        os.set_blocking(self.reader, False)
+        return os.read(self.reader, 1_000_000).decode()
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    """Give a log of its own that writes into a pipe."""
+    reader, write_end = os.pipe()
+    clock = SettableClock()
+    writer = QueueWriter(write_end, clock=clock, max_lines=50)
+    writer.setFormatter(PlainFormatter())
+    log = logging.Logger("test")  # noqa: LOG001 - not in the registry, so that tests do not meet
+    log.addHandler(writer)
+    yield Pipe(reader, writer, log, clock)
+    os.close(reader)
+    writer.close(timeout_s=5)
+    os.close(write_end)
+
+
+def test_one_line_with_values(pipe: Pipe) -> None:
+    """A record is one line: moment, level, name, message, values."""
+    pipe.log.info("worker ready", extra={"slot": 1, "what": "a b"})
+    moment, _, rest = pipe.read_all().partition(" ")
+    assert moment.endswith("Z") and rest == 'info test worker ready slot=1 what="a b"\n'
+
+
+def test_nothing_can_be_forged(pipe: Pipe) -> None:
+    """Line ends and escapes in names and values stay on their line."""
+    pipe.log.info("user %s", "ana\n2026 error x", extra={"model": "\x1b[31m\u2028"})
+    text = pipe.read_all()
+    assert text.count("\n") == 1 and "\x1b" not in text and "\u2028" not in text
+
+
+def test_stalled_reader_stops_nobody(pipe: Pipe) -> None:
+    """With the pipe full, logging returns at once; what is lost is counted and said."""
+    begun_s = time.monotonic()
+    for _ in range(5_000):
+        pipe.log.info("x" * 400)
+    assert time.monotonic() - begun_s < 2
+    assert pipe.writer.dropped > 1_000
+    os.set_blocking(pipe.reader, False)
+    text = b""
+    while b"dropped=" not in text:
+        pipe.log.info("on")
+        time.sleep(0.01)
+        with_more = os.read(pipe.reader, 100_000) if _is_readable(pipe.reader) else b""
+        text += with_more
+    assert time.monotonic() - begun_s < 10
+
+
+def _is_readable(fd: int) -> bool:
+    import select
+
+    return bool(select.select([fd], [], [], 0.01)[0])
+
+
+def test_storm_is_one_line(pipe: Pipe) -> None:
+    """A thousand of a kind are one line a second, which says how many were not written."""
+    for _ in range(1_000):
+        pipe.log.warning("accept failed", extra={"storm": "accept"})
+    pipe.clock.advance(1)
+    pipe.log.warning("accept failed", extra={"storm": "accept"})
+    lines = pipe.read_all().splitlines()
+    assert len(lines) == 2 and lines[1].endswith("suppressed=999")
+
+
+def test_kinds_are_bounded() -> None:
+    """However many kinds there are, little is remembered."""
+    storm = Storm(SettableClock())
+    assert all(storm.admit(str(kind)) == 0 for kind in range(5_000))
+    assert storm.admit("4999") is None
+
+
+def test_exception_is_one_line(pipe: Pipe) -> None:
+    """A traceback stays on the line it belongs to."""
+    try:
+        raise ValueError("odd")
+    except ValueError:
+        pipe.log.exception("it failed")
+    text = pipe.read_all()
+    assert text.count("\n") == 1 and 'error="ValueError: odd"' in text and "Traceback" in text
+
+
+def test_unprintable_record_is_counted(pipe: Pipe) -> None:
+    """A record whose arguments do not fit costs a line, not a request."""
+    pipe.log.info("%d", "not a number")
+    assert pipe.writer.dropped == 1
+
+
+def test_json_lines() -> None:
+    """As JSON every value is a field."""
+    record = logging.makeLogRecord({"name": "n", "msg": "hi", "levelname": "INFO", "slot": 2})
+    line = orjson.loads(JsonFormatter().format(record))
+    assert (line["message"], line["level"], line["slot"]) == ("hi", "info", 2)
+
+
+def test_long_lines_are_cut() -> None:
+    """A log is no place for bodies."""
+    record = logging.makeLogRecord({"name": "n", "msg": "y" * 100_000})
+    assert len(PlainFormatter().format(record)) == 8_192
+
+
+@pytest.mark.parametrize(("raw", "shown"), [("a\tb", "a\\tb"), ("\x00", "\\x00"), ("\x9b", "\\x9b"), ("ü", "ü")])
+def test_controls_are_shown(raw: str, shown: str) -> None:
+    """Control characters are visible, letters untouched."""
+    assert escape_controls(raw) == shown
