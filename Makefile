@@ -10,6 +10,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
+FAULTS_ARGS ?=
 DEMO_ARGS ?=
 M ?=
 
@@ -21,7 +22,7 @@ export PYTHONUNBUFFERED := 1
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '%-9s %s\n' "$$name" "$$text"; done
 
-demo: $(READY) ## The whole thing on this machine: simulated provider, gateway, traffic, a bad candidate, its rollback, the report.
+demo: $(READY) ## The whole thing on this machine: simulated provider, gateway, users, a live edit, a broken file.
 	@$(BIN)/sluice demo $(DEMO_ARGS)
 
 test: check ## Everything that must pass, from a fresh checkout, and what CI runs: check, then the tests.
@@ -49,7 +50,7 @@ proofs: $(READY) ## The long simulations and state machines; results, dated, in 
 	$(BIN)/python -m pytest -m slow --timeout 3600 $(PYTEST_ARGS)
 
 faults: $(READY) ## The long fault programme; results, dated, in docs/.
-	$(BIN)/python -m pytest tests/faults --timeout 3600 $(PYTEST_ARGS)
+	$(BIN)/python -m bench.faults --write $(FAULTS_ARGS)
 
 picture: $(READY) ## Redraw docs/architecture.md's figures from the code.
 	$(BIN)/python -m docs.picture

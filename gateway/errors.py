@@ -27,6 +27,8 @@ not like (an open breaker, too little data, a client that left) is a result, not
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class SluiceError(Exception):
     """The root: catch it to tell our refusals from our bugs."""
@@ -42,11 +44,13 @@ class ConfigError(SluiceError):
 
     Attributes:
         findings: One `Finding` each, in file order.
+        files: Paths that the file names, there or not: a change of one of these may mend it.
     """
 
-    def __init__(self, findings: list[Finding]) -> None:
+    def __init__(self, findings: list[Finding], files: Iterable[str] = ()) -> None:
         super().__init__("\n".join(str(finding) for finding in findings))
         self.findings = findings
+        self.files = frozenset(files)
 
 
 class Finding:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gateway.control.publish import Compiled
     from gateway.domain.table import RoutingTable
     from gateway.errors import Finding
-    from gateway.processes.control import Rooms
+    from gateway.processes.control import Port, Rooms
     from gateway.processes.link import ParentLink
     from gateway.processes.parent import Parent, Plan
     from gateway.settings.process import ProcessSettings
@@ -216,7 +216,6 @@ def run_control(options: argparse.Namespace) -> int:
 
 def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
     """Give the rooms of the control process."""
-    from gateway.admin.server import AdminServer
     from gateway.control.publish import Publisher
     from gateway.processes.control import Rooms
     from gateway.processes.operations import ControlOperations
@@ -238,8 +237,14 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
         explain=explain_assignment,
         validate=lambda text: validate_text(text, config),
     )
-    port = AdminServer(operations, token=os.environ.get("SLUICE_ADMIN_TOKEN") or None)
-    return Rooms(publisher, port, FileWatch([config]))
+
+    def open_port() -> Port:
+        # Not before the first table is out: workers wait for that, nobody yet for this.
+        from gateway.admin.server import AdminServer
+
+        return AdminServer(operations, token=os.environ.get("SLUICE_ADMIN_TOKEN") or None)
+
+    return Rooms(publisher, open_port, FileWatch([config]))
 
 
 def explain_assignment(

@@ -10,7 +10,8 @@ from pathlib import Path
 import orjson
 
 from gateway.cli.terminal import say, warn
-from gateway.settings.compile_provider import is_loopback, parse_base_url
+from gateway.settings.address import is_loopback
+from gateway.settings.compile_provider import parse_base_url
 
 NAME = "init"
 HELP = "write the smallest useful configuration"

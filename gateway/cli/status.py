@@ -35,6 +35,9 @@ def render_status(body: dict[str, Any]) -> str:
         "",
         f"configuration {body['config_hash'] or 'none'} (v{body['version']}), {body['routes']} routes",
     ]
+    counted = [sum(worker["counts"].get(name, 0) for worker in body["workers"]) for name in ("without_user", "routed")]
+    if counted[0]:
+        lines.append(f"{counted[0] / counted[1]:.1%} of {counted[1]} routed requests name no user and get the baseline")
     lines += [f"  {finding['text']}" for finding in body["findings"]]
     lines += [f"  warning: {warning['text']}" for warning in body["warnings"]]
     lines += [

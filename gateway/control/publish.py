@@ -154,6 +154,7 @@ class Publisher:
                 result = await self._apply(compiled)
             except ConfigError as error:
                 result, findings = Result.REFUSED, tuple(error.findings)
+                self.files = tuple({*self.files, *map(Path, error.files)})
             except (TimeoutError, SluiceError, OSError) as error:
                 result, findings = Result.REFUSED, (self._finding(str(error) or type(error).__name__),)
             except Exception as error:

@@ -56,10 +56,17 @@ class Port(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """What the control process is made of; wiring makes it once the parent has said hello."""
+    """
+    What the control process is made of; wiring makes it once the parent has said hello.
+
+    Attributes:
+        publisher: Reads the file and publishes tables.
+        make_port: Makes the operators' server; called once, after the first table.
+        watch: Says when a file changed.
+    """
 
     publisher: Publisher
-    port: Port
+    make_port: Callable[[], Port]
     watch: Watch
 
 
@@ -69,7 +76,8 @@ class ControlProcess:
     def __init__(self, link: ParentLink, rooms: Rooms) -> None:
         self._link = link
         self._publisher = rooms.publisher
-        self._port = rooms.port
+        self._make_port = rooms.make_port
+        self._port: Port | None = None
         self._watch = rooms.watch
         self._tasks = TaskGroup()
         self._left = asyncio.Event()
@@ -83,6 +91,7 @@ class ControlProcess:
             if report.result is Result.REFUSED and not self._link.last_version:
                 self._link.refuse([str(finding) for finding in report.findings])
                 return EXIT_REFUSED
+            self._port = self._make_port()
             await self._port.open(sock)
             self._link.note_ready()
             self._tasks.spawn(self._follow_files())
@@ -90,7 +99,7 @@ class ControlProcess:
             await asyncio.wait([hearing, leaving], return_when=asyncio.FIRST_COMPLETED)
             return EXIT_FINE if self._left.is_set() else EXIT_ORPHANED
         finally:
-            if not hearing.done():
+            if self._port is not None and not hearing.done():
                 await self._port.close()
             await self._tasks.close()
             await self._link.close()

@@ -62,7 +62,10 @@ class Keeper:
         self._clock = clock
         self._backoff = Backoff()
         self._tasks = TaskGroup()
+        self._starts = TaskGroup()
+        self._n_starting = 0
         self._is_open = False
+        self._is_closing = False
         self._is_planned = False
         self._living: list[Child] = []
         self._ended = asyncio.Event()
@@ -122,7 +125,7 @@ class Keeper:
 
     async def wait_empty(self, timeout_s: float) -> bool:
         """Wait until every process of this post has ended."""
-        return await self._until(lambda: not self.children, self._clock.now_s() + timeout_s)
+        return await self._until(lambda: not self.children and not self._n_starting, self._clock.now_s() + timeout_s)
 
     async def _until(self, is_so: Callable[[], bool], deadline_s: float) -> bool:
         """Look again whenever a process of this post has ended, until `deadline_s`."""
@@ -137,6 +140,7 @@ class Keeper:
     async def close(self) -> None:
         """End every process of this post at once, and wait for it."""
         self._is_open = False
+        self._is_closing = True
         for child in self.children:
             child.kill()
         await self.wait_empty(EXIT_GRACE_S)
@@ -162,13 +166,23 @@ class Keeper:
             child.kill()
 
     async def _started(self) -> Child | None:
+        # Not cancelled with whoever waits: a process half started would belong to nobody.
+        return await asyncio.shield(self._starts.spawn(self._start_one()))
+
+    async def _start_one(self) -> Child | None:
+        self._n_starting += 1
         try:
             child = await self._start()
         except OSError as error:
             log.error("no process could be started", extra={"post": self.name, "cause": str(error)})
             return None
+        finally:
+            self._n_starting -= 1
+            self._ended.set()
         self._living.append(child)
         self._tasks.spawn(self._tend(child))
+        if self._is_closing:
+            child.kill()
         return child
 
     async def _tend(self, child: Child) -> None:

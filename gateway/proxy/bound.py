@@ -135,6 +135,7 @@ class Pools:
     def __init__(self, sweep: Sweep) -> None:
         self._sweep = sweep
         self._bound: dict[Provider, BoundProvider] = {}
+        self._retired: list[Pool] = []
 
     def bind(self, table: RoutingTable) -> BoundTable:
         """Give `table` ready to serve; retire what it no longer names."""
@@ -148,18 +149,23 @@ class Pools:
         for provider, old in self._bound.items():
             if provider not in kept:
                 old.pool.retire()
+                self._retired.append(old.pool)
+        self._retired = [pool for pool in self._retired if pool.open_count]
         self._bound = {entry.provider: entry for entry in bound.values()}
         return made_ready
 
     @property
     def open_count(self) -> int:
         """Give how many upstream connections are open."""
-        return sum(entry.pool.open_count for entry in self._bound.values())
+        return sum(pool.open_count for pool in self._pools())
 
     def close(self) -> None:
         """Close every connection."""
-        for entry in self._bound.values():
-            entry.pool.close()
+        for pool in self._pools():
+            pool.close()
+
+    def _pools(self) -> list[Pool]:
+        return [entry.pool for entry in self._bound.values()] + self._retired
 
 
 def _fixed_headers(provider: Provider) -> Headers:

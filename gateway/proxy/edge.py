@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Protocol, cast
@@ -28,6 +28,7 @@ import httptools
 from gateway.errors import BadRequestError, GatewayError, HeadersTooLargeError, RequestTimeoutError, TooLargeError
 from gateway.proxy.exchange import ClientRequest, Flow, Headers, first_values
 from gateway.proxy.sweep import Sweep, Watched
+from gateway.proxy.upload import EdgeBody
 from gateway.wire.headers import encode_head
 from gateway.wire.problem import render_problem
 from gateway.wire.target import split_target
@@ -87,9 +88,6 @@ class EdgeApp(Protocol):
         ...
 
 
-STREAM_BUFFER_BYTES = 256 * 1024
-"""What may wait of a streamed request body before the client is made to wait."""
-
 _REASONS = {
     200: b"OK",
     400: b"Bad Request",
@@ -110,55 +108,7 @@ _REASONS = {
 }
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BODILESS = frozenset({204, 304})
-
-
-class EdgeBody:
-    """A request body handed on as it arrives; makes its client wait when nobody takes it."""
-
-    __slots__ = ("_connection", "_is_whole", "_pieces", "_size", "_waiter")
-
-    def __init__(self, connection: EdgeConnection) -> None:
-        self._connection = connection
-        self._pieces: deque[bytes] = deque()
-        self._size = 0
-        self._is_whole = False
-        self._waiter: asyncio.Future[None] | None = None
-
-    @property
-    def is_whole(self) -> bool:
-        """Say whether the client has sent all of it."""
-        return self._is_whole
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give the pieces as they arrive."""
-        while self._pieces or not self._is_whole:
-            if not self._pieces:
-                self._waiter = asyncio.get_running_loop().create_future()
-                await self._waiter
-                continue
-            piece = self._pieces.popleft()
-            self._size -= len(piece)
-            if self._size < STREAM_BUFFER_BYTES // 4:
-                self._connection.resume_body()
-            yield piece
-
-    def note_piece(self, piece: bytes) -> None:
-        """Take a piece."""
-        self._pieces.append(piece)
-        self._size += len(piece)
-        if self._size > STREAM_BUFFER_BYTES:
-            self._connection.pause_body()
-        self._wake()
-
-    def note_whole(self) -> None:
-        """Take note that there is no more."""
-        self._is_whole = True
-        self._wake()
-
-    def _wake(self) -> None:
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 
 
 class EdgeConnection(asyncio.Protocol, Watched):
@@ -181,6 +131,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
         self._body: bytes | bytearray = b""
         self._body_limit: int | None = 0
         self._refusal: GatewayError | None = None
+        self._refused_upgrade: ClientRequest | None = None
         # The request being served.
         self._task: asyncio.Task[None] | None = None
         self._pending: deque[tuple[ClientRequest, bool]] = deque()
@@ -193,6 +144,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
         self._is_serving = False
         self._is_lingering = False
         self._is_body_paused = False
+        self._is_write_paused = False
         self._unsent_bytes = 0
 
     # asyncio.Protocol
@@ -222,7 +174,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came."""
-        if self._is_lingering:
+        if self._is_lingering or self._refusal is not None:
             return
         if self._receiving is not None:
             self.moved = True
@@ -237,13 +189,16 @@ class EdgeConnection(asyncio.Protocol, Watched):
         except httptools.HttpParserError:
             if self._refusal is None:
                 self._refusal = _bad_http("The request is not valid HTTP/1.1.")
-        if self._receiving is None and self._head_bytes > self._limits.header_bytes:
-            self._refusal = self._refusal or self._check_head_size()
+        # The parser keeps a header until it ends: one without an end must be stopped from here.
+        if self._receiving is None and self._head_bytes > 2 * self._limits.header_bytes:
+            self._refusal = self._refusal or self._head_too_large()
         if self._refusal is not None:
+            self._give_up_body()
             self._refuse_when_free()
 
     def pause_writing(self) -> None:
         """Make the producer wait for a client that does not read."""
+        self._is_write_paused = True
         if self._flow is not None:
             self._flow.pause()
         self._unsent_bytes = self._transport.get_write_buffer_size()
@@ -251,16 +206,20 @@ class EdgeConnection(asyncio.Protocol, Watched):
 
     def resume_writing(self) -> None:
         """Let the producer go on."""
+        self._is_write_paused = False
         if not self._is_lingering:
             self._limit(inf if self._is_serving else self._limits.idle_s)
         if self._flow is not None:
             self._flow.resume()
+        elif not self._is_serving and self._pending and not self._transport.is_closing():
+            self._serve_next()
 
     # httptools
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
-        self._target += url
+        if self._refused_upgrade is None:
+            self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; those after the body are trailers and are dropped."""
@@ -269,7 +228,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
 
     def on_headers_complete(self) -> None:
         """Check the head; begin to serve at once where the body is to be streamed."""
-        if self._refusal is not None:
+        if self._refusal is not None or self._refused_upgrade is not None:
             return
         try:
             request = self._request_of_head()
@@ -277,6 +236,8 @@ class EdgeConnection(asyncio.Protocol, Watched):
             self._refusal = error
             return
         self._receiving = request
+        if self._parser.should_upgrade() and not _FRAMING.isdisjoint(request.first):
+            self._refused_upgrade = request
         self._body_limit = self._app.body_limit(request)
         declared = request.content_length or 0
         if self._body_limit is not None and declared > self._body_limit:
@@ -310,12 +271,16 @@ class EdgeConnection(asyncio.Protocol, Watched):
 
     def on_message_complete(self) -> None:
         """Serve the request, or let it wait behind the one being served."""
+        if self._refused_upgrade is not None:
+            return
         request, self._receiving = self._receiving, None
         body, self._body = self._body, b""
         if request is None or self._refusal is not None:
             return
         if request.stream is not None:
             cast(EdgeBody, request.stream).note_whole()
+            if self._is_serving and not self._is_write_paused:
+                self._limit(inf)
             return
         request.body = bytes(body)
         self._enqueue(request)
@@ -431,22 +396,22 @@ class EdgeConnection(asyncio.Protocol, Watched):
         self.limit_s = seconds
         self.moved = True
 
-    def _check_head_size(self) -> HeadersTooLargeError | None:
-        """Give the refusal of a head that is too large; one read may hold more than one head."""
+    def _head_too_large(self) -> HeadersTooLargeError:
+        limits = self._limits
+        message = f"A request may have {limits.header_count} headers of {limits.header_bytes} bytes together."
+        return HeadersTooLargeError(message)
+
+    def _check_head_size(self) -> None:
+        """Refuse a head that is too large; what was counted may hold a body, too."""
         limits = self._limits
         size = len(self._target) + sum(len(name) + len(value) for name, value in self._headers)
-        self._head_bytes = size
         if size > limits.header_bytes or len(self._headers) > limits.header_count:
-            message = f"A request may have {limits.header_count} headers of {limits.header_bytes} bytes together."
-            return HeadersTooLargeError(message)
-        return None
+            raise self._head_too_large()
 
     def _request_of_head(self) -> ClientRequest:
         """Give the request of which the head has arrived, and make room for the next."""
         if self._head_bytes > self._limits.header_bytes or len(self._headers) > self._limits.header_count:
-            refusal = self._check_head_size()
-            if refusal is not None:
-                raise refusal
+            self._check_head_size()
         target, self._target = self._target, b""
         headers, self._headers = self._headers, []
         self._head_bytes = 0
@@ -466,7 +431,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
     def _enqueue(self, request: ClientRequest) -> None:
         keeps_alive = self._parser.should_keep_alive()
         is_http10 = self._parser.get_http_version() == "1.0"
-        if self._is_serving:
+        if self._is_serving or self._is_write_paused:  # Answers for who does not read would only pile up.
             self._pending.append((request, keeps_alive))
             if len(self._pending) > self._limits.pending:
                 self._refusal = BadRequestError(
@@ -483,8 +448,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
         self._keeps_alive = keeps_alive
         self._is_head = request.method == b"HEAD"
         self._current = request
-        if request.stream is None:
-            self._limit(inf)
+        self._limit(inf if request.stream is None else self._limits.body_s)
         self._task = self._loop.create_task(self._app.serve(request, self))
 
     def _finish(self) -> None:
@@ -497,13 +461,33 @@ class EdgeConnection(asyncio.Protocol, Watched):
             self._linger()
         elif not self._keeps_alive:
             self._transport.close()
+        elif self._is_write_paused:
+            self._limit(self._limits.stall_s)
         elif self._pending:
-            request, keeps_alive = self._pending.popleft()
-            self._serve(request, keeps_alive=keeps_alive)
+            self._serve_next()
         elif self._refusal is not None:
             self._refuse_when_free()
         else:
             self._limit(self._limits.drain_idle_s if self._app.is_draining else self._limits.idle_s)
+
+    def _serve_next(self) -> None:
+        request, keeps_alive = self._pending.popleft()
+        self._serve(request, keeps_alive=keeps_alive)
+
+    def _give_up_body(self) -> None:
+        """Stop answering a request of which the rest of the body cannot be understood."""
+        request, self._receiving = self._receiving, None
+        if request is None or request.stream is None:
+            return
+        if self._pending and self._pending[-1][0] is request:
+            self._pending.pop()
+        elif self._is_serving and self._current is request:
+            task, self._task = self._task, None
+            if task is not None:
+                task.cancel()
+            if self._has_started:
+                self._transport.abort()
+            self._is_serving = False
 
     def _head(self, status: int, headers: Headers, framing: Headers) -> bytes:
         if self._app.is_draining:
@@ -514,7 +498,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
 
     def _refuse_when_free(self) -> None:
         """Answer a broken request once those before it are answered, and read nothing more."""
-        if self._is_serving or self._refusal is None or self._is_lingering:
+        if self._is_serving or self._pending or self._refusal is None or self._is_lingering:
             return
         error = self._refusal
         self._keeps_alive = False
@@ -537,6 +521,11 @@ class EdgeConnection(asyncio.Protocol, Watched):
     def _go_on_without_upgrade(self, rest: bytes) -> None:
         """Ignore an offer to upgrade, as HTTP allows; what follows is parsed anew."""
         self._parser = httptools.HttpRequestParser(self)
+        if self._refused_upgrade is not None:
+            # The parser leaves the offer's body unread: parse it behind a head of our own that only frames it.
+            framing = [pair for pair in self._refused_upgrade.headers if pair[0] in _FRAMING]
+            self._parser.feed_data(encode_head(b"POST / HTTP/1.1", framing))
+            self._refused_upgrade = None
         if rest and self._refusal is None:
             self.data_received(rest)
 

@@ -20,6 +20,9 @@ KEPT_S = 60.0
 
 PATH = b"/v1/models"
 
+_ABOUT_THE_BODY = (b"accept-encoding", b"content-", b"if-", b"range")
+"""The client's wishes for its own answer, which is another one than the provider's."""
+
 
 class _Listing(msgspec.Struct):
     data: list[msgspec.Raw] = []
@@ -33,7 +36,7 @@ class ModelList:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._kept: dict[str, tuple[float, list[msgspec.Raw]]] = {}
+        self._kept: dict[str, tuple[BoundProvider, float, list[msgspec.Raw]]] = {}
 
     async def render(self, bound: BoundTable, request: ClientRequest) -> bytes:
         """Give the list as OpenAI shapes it."""
@@ -47,11 +50,12 @@ class ModelList:
         is_shared = entry.provider.auth is not Auth.CLIENT  # A client's own key may list its own models.
         now_s = self._clock.now_s()
         kept = self._kept.get(name)
-        if is_shared and kept is not None and now_s - kept[0] < KEPT_S:
-            return kept[1]
+        # By identity: a provider whose key or address changed is another one under the same name.
+        if is_shared and kept is not None and kept[0] is entry and now_s - kept[1] < KEPT_S:
+            return kept[2]
         models = await _fetch(entry, request)
         if is_shared and models:
-            self._kept[name] = (now_s, models)
+            self._kept[name] = (entry, now_s, models)
         return models
 
 
@@ -62,7 +66,7 @@ def route_model(name: str) -> dict[str, object]:
 
 async def _fetch(entry: BoundProvider, request: ClientRequest) -> list[msgspec.Raw]:
     """Give a provider's list; an empty one when it cannot be had."""
-    headers = [pair for pair in request.headers if pair[0] != b"accept-encoding"]
+    headers = [pair for pair in request.headers if not pair[0].startswith(_ABOUT_THE_BODY)]
     asked = ClientRequest(b"GET", PATH, b"", headers, first={})
     head = entry.passed_head(asked, f"{entry.provider.base_path}/models".encode())
     try:

@@ -55,9 +55,11 @@ def check_passage(request: ClientRequest) -> None:
         message = "WebSocket connections are not passed on yet; use the HTTP endpoints."
         raise NotYetError(message)
     path = unquote_to_bytes(request.path).lower().rstrip(b"/")
-    if not path.startswith(b"/v1/"):
+    if not request.path.startswith(b"/v1/"):
         message = "There is nothing here; the API begins at /v1."
         raise NoRouteError(message, code="path_not_found")
+    while path.startswith(b"/v1/v1/"):  # A provider without a base path would read it from the second one on.
+        path = path.removeprefix(b"/v1")
     if any(path == surface or path.startswith(surface + b"/") for surface in ADMIN_SURFACES):
         message = "Administration of the provider's account does not go through the gateway."
         raise NoRouteError(message, code="path_blocked")

@@ -12,6 +12,7 @@ import msgspec
 
 from gateway.clock import Clock
 from gateway.domain.outcome import OutcomeObserver
+from gateway.domain.release import Reason
 from gateway.domain.request_id import RequestId
 from gateway.domain.route import DEFAULT_MAX_BODY_BYTES
 from gateway.domain.table import RoutingTable
@@ -75,6 +76,8 @@ class DataPlane:
         # Starts anywhere: ids of two workers born in one millisecond must differ.
         self._serial = int.from_bytes(os.urandom(4))
         self._served = 0
+        self._routed = 0
+        self._without_user = 0
 
     @property
     def in_flight(self) -> int:
@@ -86,6 +89,8 @@ class DataPlane:
         return {
             "in_flight": self._in_flight,
             "served": self._served,
+            "routed": self._routed,
+            "without_user": self._without_user,
             "client_connections": len(self._connections),
             "upstream_connections": self._pools.open_count,
             "background_tasks": len(self._tasks),
@@ -202,12 +207,14 @@ class DataPlane:
             await walk.run(self._next_serial(), self._observer)
         finally:
             self._walks.discard(walk)
+            self._routed += walk.outcome.route is not None
+            self._without_user += walk.outcome.reason is Reason.NO_USER
 
     async def _answer_models(self, bound: BoundTable, request: ClientRequest, sink: EdgeConnection) -> None:
         if request.path == MODELS:
             sink.respond(200, [JSON_TYPE, bound.config_header], await self._models.render(bound, request))
             return
-        name = request.path.removeprefix(MODELS + b"/").decode("utf-8", "replace")
+        name = unquote_to_bytes(request.path.removeprefix(MODELS + b"/")).decode("utf-8", "replace")
         if name in bound.table.route_names:
             sink.respond(200, [JSON_TYPE, bound.config_header], msgspec.json.encode(route_model(name)))
             return
@@ -253,7 +260,7 @@ class DataPlane:
 
 def _refuse_disguise(request: ClientRequest) -> None:
     """Refuse another spelling of a path that is split: passed on, it would reach the provider unsplit."""
-    plain = unquote_to_bytes(request.path).rstrip(b"/")
+    plain = unquote_to_bytes(request.path).rstrip(b"/").lower()
     if plain in SPLIT:
         message = f"Write the path as {plain.decode()}."
         raise NoRouteError(message, code="path_not_found")

@@ -75,7 +75,8 @@ class Sweep:
                 watched.deadline_s = now_s + watched.limit_s
             elif now_s >= watched.deadline_s:
                 late.append(watched)
+        # Before anything expires: one that fails to must not end the watch over all others.
+        self._timer = self._loop.call_later(self._tick_s, self._look) if self._watched else None
         for watched in late:
             watched.deadline_s = inf
             watched.expire()
-        self._timer = self._loop.call_later(self._tick_s, self._look) if self._watched else None

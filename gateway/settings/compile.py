@@ -122,11 +122,11 @@ def _compile(
     names.check_document(scope)
     not_yet.check_document(scope)
     routes, allocations = _compile_routes(scope, previous)
-    findings.raise_errors()
+    seen = frozenset(files | scope.files.seen)
+    findings.raise_errors(str(path) for path in seen)
     config_hash = _config_hash_of(raw, scope.files)
     max_body_bytes = max(route.max_body_bytes for route in routes)
     head = TableHead(version, config_hash, providers, document.default_provider, identity, seal_key, max_body_bytes)
-    seen = frozenset(files | scope.files.seen)
     fingerprint = _fingerprint_of(config_hash, scope, seal_key)
     return Compiled(head, routes, seen, findings.warnings, previous.updated(allocations), fingerprint)
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from gateway.domain.provider import Auth, Provider, Retries, Timeouts
+from gateway.settings.address import is_loopback
 from gateway.settings.document.provider import ProviderSection, RetriesSection, TimeoutsSection
 from gateway.settings.document.section import EnvironmentReference, FileReference
 from gateway.settings.scope import Scope
@@ -105,16 +105,6 @@ def parse_base_url(url: str) -> Address:
 
 def _refused(*, problem: str, remedy: str) -> ValueError:
     return ValueError(problem, remedy)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether what is sent to `host` stays on this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _url_problem_of(scheme: str, host: str, url: str, *, has_user: bool, port: int | None) -> tuple[str, str] | None:

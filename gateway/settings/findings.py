@@ -46,15 +46,15 @@ class Findings:
         """Note a name that names nothing, with the nearest one that does."""
         self.refuse(path, f"there is no {kind} {shown(name)}", nearest_of(name, known, kind), key=key)
 
-    def raise_errors(self) -> None:
+    def raise_errors(self, files: Iterable[str] = ()) -> None:
         """
-        Raise what was refused, in file order.
+        Raise what was refused, in file order; `files` are those whose change may mend it.
 
         Raises:
             ConfigError: Something was.
         """
         if self._errors:
-            raise ConfigError([self._errors[place] for place in sorted(self._errors)][:MAX_FINDINGS])
+            raise ConfigError([self._errors[place] for place in sorted(self._errors)][:MAX_FINDINGS], files)
 
     def _finding(self, path: KeyPath, problem: str, remedy: str, *, key: bool) -> Finding:
         line, column = self._tree.place_of(path, key=key)

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.errors import StateError
-from gateway.settings.compile_provider import is_loopback
+from gateway.settings.address import is_loopback
 
 MAX_WORKERS = 64
 _DEFAULT_MOST_WORKERS = 8

@@ -8,7 +8,16 @@ import pytest
 
 from gateway.cli.status import render_status
 
-WORKER = {"slot": 0, "pid": 7, "state": "serving", "version": 3, "in_flight": 1, "uptime_s": 5.0, "restarts": 0}
+WORKER: dict[str, Any] = {
+    "slot": 0,
+    "pid": 7,
+    "state": "serving",
+    "version": 3,
+    "in_flight": 1,
+    "uptime_s": 5.0,
+    "restarts": 0,
+    "counts": {},
+}
 BODY: dict[str, Any] = {
     "config_hash": "ab12",
     "version": 3,
@@ -44,3 +53,13 @@ def test_shows_what_is_wrong() -> None:
     shown = render_status(BODY | {"findings": [{"text": "s.yaml:2:1: wrong"}]})
     assert "  s.yaml:2:1: wrong\n" in shown and "warning: s.yaml:1:1: unwise" in shown
     assert "worker 0  pid 7  serving  table v3  1 in flight  up 5 s  0 restarts" in shown
+
+
+def test_says_who_names_no_user() -> None:
+    """The share of requests without a user is told, over all workers, once there are any."""
+    workers = [
+        WORKER | {"counts": {"routed": routed, "without_user": without}} for routed, without in ((60, 3), (40, 2))
+    ]
+    shown = render_status(BODY | {"workers": workers})
+    assert "5.0% of 100 routed requests name no user and get the baseline\n" in shown
+    assert "name no user" not in render_status(BODY)

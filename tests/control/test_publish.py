@@ -123,3 +123,10 @@ async def test_versions_count_publications(script: Script, publisher: Publisher)
     script.says = "b"
     assert (await publisher.reload("file")).version == 6
     assert repr(publisher) == "<Publisher <RoutingTable v6 b: 0 routes>>"
+
+
+async def test_refused_file_names_more(script: Script, publisher: Publisher) -> None:
+    """What a refused file names is watched as well: it may come into being."""
+    script.says = ConfigError([Finding("f", 3, 4, "a.b", "cannot read 'later.md'")], ["later.md"])
+    await publisher.reload("file")
+    assert set(publisher.files) == {FILE, Path("later.md")}

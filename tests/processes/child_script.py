@@ -132,7 +132,7 @@ def build(link: ParentLink, path: Path) -> Rooms:
     publisher = Publisher(
         ToyCompiler(path), publish=link.publish, clock=SystemClock(), path=path, last_version=link.last_version
     )
-    return Rooms(publisher, ToyPort(), NoWatch())
+    return Rooms(publisher, ToyPort, NoWatch())
 
 
 async def serve(options: argparse.Namespace) -> int:

@@ -73,7 +73,7 @@ class Life:
         publisher = Publisher(
             stage, publish=link.publish, clock=SettableClock(), path=Path("s.yaml"), last_version=last_version
         )
-        self.process = ControlProcess(link, Rooms(publisher, stage, stage))
+        self.process = ControlProcess(link, Rooms(publisher, lambda: stage, stage))
         self.parent = parent
 
     async def next(self, kind: Kind) -> bytes:

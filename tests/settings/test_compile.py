@@ -91,3 +91,11 @@ def test_lone_surrogates_are_refused(compile_parts: Compile) -> None:
     """Text that is no Unicode comes from a JSON body, and is a finding."""
     with pytest.raises(ConfigError, match="is not UTF-8"):
         compile_parts(top="# \ud800")
+
+
+def test_missing_prompt_is_named(compile_parts: Compile, tmp_path: Path) -> None:
+    """The error names the files whose coming would mend it, so that they can be watched."""
+    top = "  s: {variants: {a: {system_prompt: {replace: {file: later.md}}}}, release: {fixed: {variant: a}}}"
+    with pytest.raises(ConfigError, match=r"cannot read 'later\.md'") as caught:
+        compile_parts(top=top)
+    assert str(tmp_path / "later.md") in caught.value.files

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.domain.provider import Auth
 from gateway.settings.compile import Compiled
-from gateway.settings.compile_provider import is_loopback, parse_base_url
+from gateway.settings.compile_provider import parse_base_url
 
 Compile = Callable[..., Compiled]
 
@@ -25,18 +25,6 @@ Compile = Callable[..., Compiled]
 def test_urls_are_taken_apart(url: str, address: tuple[str, str, int, str]) -> None:
     """Scheme and host in lower case, the port always given, no slash at the end."""
     assert tuple(parse_base_url(url)) == address
-
-
-def test_loopback_is_known() -> None:
-    """Names and addresses of this machine."""
-    assert [is_loopback(host) for host in ("localhost", "127.9.9.9", "::1", "h.localhost", "10.0.0.1", "h")] == [
-        True,
-        True,
-        True,
-        True,
-        False,
-        False,
-    ]
 
 
 def test_key_makes_auth(compile_parts: Compile) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -99,3 +100,15 @@ def test_links_are_followed(tmp_path: Path) -> None:
     assert folders_of(tmp_path / "file") == {tmp_path, tmp_path / "link", tmp_path / "real"}
     assert folders_of(tmp_path / "loop") == {tmp_path}
     assert stamp_of(tmp_path / "loop") is None
+
+
+def test_equal_size_in_place_differs(tmp_path: Path) -> None:
+    """A file written in place again, as large as before, bears another stamp: `50%` becomes `40%`."""
+    path = tmp_path / "sluice.yaml"
+    stamps = set()
+    for second in (1, 2):
+        path.write_text(f"a: {second}")
+        path.touch()
+        stamps.add(stamp_of(path))
+        time.sleep(0.02)
+    assert len(stamps) == 2

@@ -33,6 +33,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_headers",
         "_informational",
         "_is_answer_framed",
+        "_is_astray",
         "_is_head",
         "_is_reading",
         "_is_request_sent",
@@ -54,6 +55,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._head_bytes = 0
         self._informational = 0
         self._is_answer_framed = False
+        self._is_astray = False
         self._is_head = False
         self._is_reading = True
         self._is_request_sent = True
@@ -104,7 +106,7 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self._pool.unwatch(response)
         self._response = None
-        if response.is_whole and self._keeps_alive and self._is_request_sent and not self.is_closed:
+        if response.is_whole and self._is_reusable:
             self.resume_reading()
             self._pool.put_back(self)
         else:
@@ -117,6 +119,18 @@ class UpstreamConnection(asyncio.Protocol):
             self._pool.forget(self)
             if self._transport is not None:
                 self._transport.abort()
+
+    @property
+    def can_send(self) -> bool:
+        """Say whether a request can still go out: no end of the connection has been seen."""
+        return not self.is_closed and self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def _is_reusable(self) -> bool:
+        """Say whether another request may follow; not where the provider answered without reading the last."""
+        if not (self._keeps_alive and self._is_request_sent and self.can_send) or self._is_astray:
+            return False
+        return cast(asyncio.Transport, self._transport).get_write_buffer_size() == 0
 
     def pause_reading(self) -> None:
         """Let the provider's bytes wait in the kernel."""
@@ -204,17 +218,27 @@ class UpstreamConnection(asyncio.Protocol):
             response.note_error(UpstreamBrokenError("The provider closed the connection before its answer was whole."))
 
     def pause_writing(self) -> None:
-        """Make `write` wait."""
+        """Make `write` wait; a provider that reads nothing of a body is silent too."""
         if self._can_write is None:
             self._can_write = asyncio.get_running_loop().create_future()
+        if self._response is not None and not self._is_request_sent:
+            self._response.limit_s = self._pool.provider.timeouts.idle_s
+            self._response.moved = True
 
     def resume_writing(self) -> None:
         """Let `write` go on."""
         waiter, self._can_write = self._can_write, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
+        if self._response is not None and not self._is_request_sent and not self._response.status:
+            self._response.limit_s = inf
 
     # httptools
+
+    def on_message_begin(self) -> None:
+        """Take note of an answer that nobody asked for: nothing more on this connection can be trusted."""
+        if self._response is None or self._response.is_whole:
+            self._is_astray = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; those after the body are trailers and are dropped."""
@@ -223,7 +247,7 @@ class UpstreamConnection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         """Pass the head on, unless it is an informational one."""
         response = self._response
-        if response is None or response.error is not None:
+        if response is None or response.error is not None or response.is_whole:
             return
         headers, self._headers = self._headers, []
         status = self._parser.get_status_code()
@@ -244,7 +268,7 @@ class UpstreamConnection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         """Keep a piece until the read is digested."""
         response = self._response
-        if response is not None and response.error is None and not self._is_head:
+        if response is not None and response.error is None and not response.is_whole:
             response.note_body(body)
 
     def on_message_complete(self) -> None:
@@ -260,4 +284,6 @@ class UpstreamConnection(asyncio.Protocol):
 
 def _is_framed(response: UpstreamResponse) -> bool:
     """Say whether the head tells where the body ends; else the end of the connection does."""
-    return b"content-length" in response.first or response.first.get(b"transfer-encoding", b"").lower() == b"chunked"
+    return b"content-length" in response.first or response.first.get(b"transfer-encoding", b"").lower().endswith(
+        b"chunked"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections import deque
 
@@ -50,7 +51,7 @@ class Pool:
         fresh_after_s = self._loop.time() - self.provider.keepalive_s
         while idle:
             connection = idle.pop()
-            if not connection.is_closed and connection.idle_since_s > fresh_after_s:
+            if connection.can_send and connection.idle_since_s > fresh_after_s:
                 return connection
             connection.close()
         return None
@@ -71,7 +72,7 @@ class Pool:
             given = await self._queue()
             if given is None:
                 return await self._connect()
-            if not given.is_closed:
+            if given.can_send:
                 return given
         return connection
 
@@ -164,6 +165,10 @@ class Pool:
         except BaseException:
             self._break_promise()
             raise
+        if connection.is_closed:  # Already: it will not tell `forget` again.
+            self._break_promise()
+            message = f"Provider {provider.name!r} closed a new connection at once."
+            raise UpstreamConnectError(message)
         self._promised -= 1
         self._open.add(connection)
         return connection
@@ -199,6 +204,8 @@ def _translated(error: OSError, provider: Provider) -> UpstreamError:
         message = f"Provider {provider.name!r} did not accept a connection in {provider.timeouts.connect_s:g} s."
         return UpstreamTimeoutError(message, phase="connect")
     reason = error.strerror or type(error).__name__
+    if isinstance(error, ConnectionError) and error.errno is not None:
+        reason = os.strerror(error.errno)  # asyncio's own words hold the address, which is nobody's business.
     return UpstreamConnectError(f"No connection to provider {provider.name!r}: {reason}.")
 
 

@@ -96,11 +96,12 @@ class UpstreamResponse(Watched):
 
         Raises:
             UpstreamTimeoutError: No first byte, or silence for too long.
-            UpstreamBrokenError: The connection ended or was not HTTP.
+            UpstreamBrokenError: The connection ended or was not HTTP; not where events have arrived, for
+                they may be all there are.
         """
         if self.error is None and not self._is_here():
             await self._wait()
-        if self.error is not None:
+        if self.error is not None and not (self._is_here() and self.status == 200 and self.is_event_stream):
             raise self.error
 
     def body(self) -> bytes:

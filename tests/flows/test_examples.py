@@ -1,0 +1,47 @@
+"""What README and examples/ show works against a real gateway."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from gateway.cli.demo import config_for
+from gateway.cli.demo_cast import Cast
+
+ROOT = Path(__file__).parents[2]
+README_URL = "http://127.0.0.1:8080/v1"
+
+
+@pytest.fixture
+async def cast() -> AsyncIterator[Cast]:
+    """Give a running provider and gateway."""
+    with Cast(workers=1) as running:
+        await running.open(config_for)
+        yield running
+
+
+def python(source: str, base_url: str) -> str:
+    """Give what a program prints that finds the gateway by its environment."""
+    environ = {**os.environ, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "unused", "NO_PROXY": "127.0.0.1"}
+    command = [sys.executable, "-c", source]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def test_example_app(cast: Cast) -> None:
+    """The example gets an answer, and shows which variant gave it."""
+    printed = python((ROOT / "examples" / "app.py").read_text(encoding="utf-8"), f"{cast.gateway_url}/v1")
+    assert re.match(r"\[(current|concise)\] \S", printed)
+
+
+def test_readme_client(cast: Cast) -> None:
+    """The client of README, with this gateway's address, gets an answer from the variant's model."""
+    source = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.S | re.M)[0]
+    assert README_URL in source
+    url = f"{cast.gateway_url}/v1"
+    assert python(f"{source.replace(README_URL, url)}\nprint(answer.model)", url).strip() == "sim-small"
