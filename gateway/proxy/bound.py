@@ -113,6 +113,7 @@ class BoundTable:
         default = table.head.default_provider
         self.unrouted = None if default is None else BoundVariant(None, providers[default])
         self._variants: dict[tuple[str, str], BoundVariant] = {}
+        self._arm_headers: dict[tuple[str, str], Headers] = {}
 
     def variant(self, route: Route, name: str) -> BoundVariant:
         """Give a route's variant, bound on first use."""
@@ -122,6 +123,14 @@ class BoundTable:
             bound = BoundVariant(variant, self.providers[variant.provider])
             self._variants[route.name, name] = bound
         return bound
+
+    def arm_headers(self, route: Route, arm: str) -> Headers:
+        """Give the headers that name the arm and its release."""
+        headers = self._arm_headers.get((route.name, arm))
+        if headers is None:
+            headers = [(b"x-sluice-variant", arm.encode()), (b"x-sluice-release", route.release.name.encode())]
+            self._arm_headers[route.name, arm] = headers
+        return headers
 
 
 class Pools:

@@ -8,7 +8,7 @@ comes in, a sink takes the answer, one Outcome goes to the observer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gateway.assign.choose import assign
 from gateway.clock import Clock
@@ -61,25 +61,17 @@ class Walk:
         outcome: Filled in along the way.
     """
 
-    __slots__ = (
-        "_api",
-        "_bound",
-        "_clock",
-        "_early_error",
-        "_fields",
-        "_is_stream",
-        "_model",
-        "_request",
-        "_response",
-        "_route",
-        "_segments",
-        "_sink",
-        "_started_s",
-        "_strips_usage",
-        "_task",
-        "_view",
-        "outcome",
-    )
+    # Class defaults instead of assignments: most requests never touch half of these.
+    _early_error: GatewayError | None = None
+    _fields: Fields = {}  # noqa: RUF012  # Replaced, never changed.
+    _is_stream = False
+    _model = ""
+    _response: UpstreamResponse | None = None
+    _route: Route | None = None
+    _segments: Mapping[str, str] = {}  # Replaced, never changed.
+    _strips_usage = False
+    _task: asyncio.Task[None] | None = None
+    _view: BodyView
 
     def __init__(self, bound: BoundTable, api: Api, request: ClientRequest, sink: Sink, clock: Clock) -> None:
         self._bound = bound
@@ -88,15 +80,6 @@ class Walk:
         self._sink = sink
         self._clock = clock
         self._started_s = clock.now_s()
-        self._route: Route | None = None
-        self._response: UpstreamResponse | None = None
-        self._fields: Fields = {}
-        self._segments: dict[str, str] = {}
-        self._is_stream = False
-        self._model = ""
-        self._strips_usage = False
-        self._task: asyncio.Task[None] | None = None
-        self._early_error: GatewayError | None = None
         self.outcome = Outcome(config_version=bound.table.head.version)
 
     async def run(self, serial: int, observer: OutcomeObserver) -> None:
@@ -104,7 +87,9 @@ class Walk:
         outcome = self.outcome
         self._task = asyncio.current_task()
         try:
-            await self._answer(serial)
+            variant = await self._first_answer(self._choose(serial))
+            if not self._respond_whole(variant):
+                await self._relay(variant)
         except asyncio.CancelledError:
             if self._early_error is None:
                 outcome.is_client_gone = True
@@ -130,9 +115,6 @@ class Walk:
         elif self._task is not None:
             self._early_error = error
             self._task.cancel()
-
-    async def _answer(self, serial: int) -> None:
-        await self._pass_on(await self._first_answer(self._choose(serial)))
 
     def _choose(self, serial: int) -> list[BoundVariant]:
         """Read the request and give who is to answer it: the arm's variant, then its fallbacks."""
@@ -276,23 +258,29 @@ class Walk:
             message = "The provider answered 200 with a body that is no answer."
             raise UpstreamBrokenError(message, code="upstream_invalid_answer")
 
-    async def _pass_on(self, variant: BoundVariant) -> None:
-        """Send the answer to the client."""
+    def _respond_whole(self, variant: BoundVariant) -> bool:
+        """Send an answer that has all arrived; False when it has to be relayed."""
         response = self._arrived
         outcome = self.outcome
         outcome.status = response.status
         outcome.ttfb_ms = self._elapsed_ms()
-        self._judge(response, variant)
-        headers = response_headers(response.headers) + self._own_headers(variant)
-        if response.is_whole and not response.is_event_stream:
-            self._sink.respond(response.status, headers, self._body_for_client(response))
-            return
+        if response.status >= 400:
+            self._judge(response, variant)
+        if not response.is_whole or response.is_event_stream:
+            return False
+        self._sink.respond(response.status, self._headers_of(response, variant), self._body_for_client(response))
+        return True
+
+    async def _relay(self, variant: BoundVariant) -> None:
+        """Send the answer as it arrives."""
+        response = self._arrived
+        headers = self._headers_of(response, variant)
         if response.status != 200 or is_encoded(response) or not response.is_event_stream:
             error = await relay_raw(response, headers, self._sink)
         else:
             error = await self._relay_events(response, headers)
         if error is not None:
-            outcome.is_truncated = True
+            self.outcome.is_truncated = True
             self._blame(Fault.PROVIDER if isinstance(error, UpstreamError) else Fault.GATEWAY, error.code)
 
     async def _relay_events(self, response: UpstreamResponse, headers: Headers) -> GatewayError | None:
@@ -317,21 +305,21 @@ class Walk:
             return body
         return hide_model(self._api, body, self._route.name, self._client_instructions)
 
-    def _own_headers(self, variant: BoundVariant) -> Headers:
+    def _headers_of(self, response: UpstreamResponse, variant: BoundVariant) -> Headers:
         outcome = self.outcome
-        headers: Headers = [(b"x-sluice-request-id", outcome.request_id.encode()), self._bound.config_header]
-        if variant.variant is not None:
+        headers = response_headers(response.headers)
+        headers.append((b"x-sluice-request-id", outcome.request_id.encode()))
+        headers.append(self._bound.config_header)
+        route = self._route
+        if route is not None and variant.variant is not None:
             outcome.served = variant.variant.name
-            if self._route is not None and self._route.expose.variant:
-                headers.append((b"x-sluice-variant", (outcome.arm or "").encode()))
-                headers.append((b"x-sluice-release", (outcome.release or "").encode()))
+            if route.expose.variant:
+                headers += self._bound.arm_headers(route, outcome.arm or "")
                 if outcome.served != outcome.arm:
                     headers.append((b"x-sluice-served", outcome.served.encode()))
         return headers
 
     def _judge(self, response: UpstreamResponse, variant: BoundVariant) -> None:
-        if response.status < 400:
-            return
         fault = fault_of(
             response.status,
             is_client_key=variant.provider.provider.auth is Auth.CLIENT,

@@ -166,7 +166,19 @@ class DataPlane:
         """Answer one request; an error of ours becomes an answer too."""
         self._in_flight += 1
         try:
-            await self._dispatch(request, sink)
+            api = SPLIT.get(request.path)
+            if api is None or request.method != b"POST" or self._bound is None:
+                await self._answer_other(request, sink)
+                return
+            # What nearly all requests are: no further coroutine than needed.
+            walk = Walk(self._bound, api, request, sink, self._clock)
+            self._walks.add(walk)
+            try:
+                await walk.run(self._next_serial(), self._observer)
+            finally:
+                self._walks.discard(walk)
+                self._routed += walk.outcome.route is not None
+                self._without_user += walk.outcome.reason is Reason.NO_USER
         except GatewayError as error:
             sink.respond(error.status, problem_headers(error, ""), render_problem(error))
         except Exception:  # The last line of defence: a fault of ours costs one request, not a connection's worth.
@@ -183,7 +195,7 @@ class DataPlane:
     def _connection(self) -> EdgeConnection:
         return EdgeConnection(self, self._edge_sweep, self._loop)
 
-    async def _dispatch(self, request: ClientRequest, sink: EdgeConnection) -> None:
+    async def _answer_other(self, request: ClientRequest, sink: EdgeConnection) -> None:
         path = request.path
         if path in (_LIVE, _READY):
             self._answer_health(path, sink)
@@ -192,23 +204,10 @@ class DataPlane:
         if bound is None:
             message = "The gateway has no configuration yet."
             raise OverloadedError(message, code="not_ready", retry_after_s=1)
-        api = SPLIT.get(path)
-        if api is not None and request.method == b"POST":
-            await self._walk(bound, api, request, sink)
-        elif request.method == b"GET" and (path == MODELS or path.startswith(MODELS + b"/")):
+        if request.method == b"GET" and (path == MODELS or path.startswith(MODELS + b"/")):
             await self._answer_models(bound, request, sink)
         else:
             await self._pass_through(bound, request, sink)
-
-    async def _walk(self, bound: BoundTable, api: Api, request: ClientRequest, sink: EdgeConnection) -> None:
-        walk = Walk(bound, api, request, sink, self._clock)
-        self._walks.add(walk)
-        try:
-            await walk.run(self._next_serial(), self._observer)
-        finally:
-            self._walks.discard(walk)
-            self._routed += walk.outcome.route is not None
-            self._without_user += walk.outcome.reason is Reason.NO_USER
 
     async def _answer_models(self, bound: BoundTable, request: ClientRequest, sink: EdgeConnection) -> None:
         if request.path == MODELS:

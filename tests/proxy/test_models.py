@@ -75,9 +75,8 @@ async def test_changed_provider_is_asked_anew() -> None:
     """A provider whose key changed does not show what the old key could see."""
     async with ScriptedUpstream([(LISTED,), (answer(b'{"data":[{"id":"m-2"}]}'),)]) as upstream:
         models = ModelList(SettableClock())
-        for key in ("old", "new"):
-            listed = await ids(models, bind(provider(upstream.port, auth=Auth.KEY, key=key)))
-        assert listed == ["support", "m-2"]
+        old, new = (bind(provider(upstream.port, auth=Auth.KEY, key=key)) for key in ("old", "new"))
+        assert [await ids(models, old), await ids(models, new)] == [["support", "m-1"], ["support", "m-2"]]
 
 
 async def test_clients_key_lists_for_itself() -> None:

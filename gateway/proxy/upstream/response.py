@@ -99,9 +99,11 @@ class UpstreamResponse(Watched):
             UpstreamBrokenError: The connection ended or was not HTTP; not where events have arrived, for
                 they may be all there are.
         """
-        if self.error is None and not self._is_here():
-            await self._wait()
-        if self.error is not None and not (self._is_here() and self.status == 200 and self.is_event_stream):
+        if not (self.is_whole or self.error is not None or (self.status and not self._wants_whole)):
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        has_events = self.status == 200 and not self._wants_whole and self.is_event_stream
+        if self.error is not None and not has_events:
             raise self.error
 
     def body(self) -> bytes:
@@ -119,7 +121,8 @@ class UpstreamResponse(Watched):
     async def ended(self) -> None:
         """Wait for the end; afterwards `is_whole` or `error` says which."""
         if not self.is_whole and self.error is None:
-            await self._wait()
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
 
     def pause(self) -> None:
         """Make the provider wait; its silence is ours now and does not count."""
@@ -214,16 +217,7 @@ class UpstreamResponse(Watched):
         self.note_error(UpstreamTimeoutError(f"The provider sent {what} for {seconds:g} s.", phase=phase))
         self.release()
 
-    def _is_here(self) -> bool:
-        return self.is_whole or (self.status != 0 and not self._wants_whole)
-
-    async def _wait(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
