@@ -36,6 +36,7 @@ from gateway.domain.table import RoutingTable, decode_table, encode_table
 from gateway.proxy.server import DataPlane
 from gateway.settings.allocations import Allocations
 from gateway.settings.compile import compile_text
+from gateway.wiring import settle_memory
 
 N_CONNECTIONS = 32
 N_STREAMS = 150
@@ -80,6 +81,7 @@ async def serve(provider: Address) -> None:
 
 def run_worker(provider: Address, stats: Path | None) -> None:
     """Run one data plane; with `stats`, under the profiler, whose figures go there."""
+    settle_memory()
     profiler = cProfile.Profile() if stats is not None else None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         if profiler is not None:

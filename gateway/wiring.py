@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gateway.processes.control import Port, Rooms
     from gateway.processes.link import ParentLink
     from gateway.processes.parent import Parent, Plan
+    from gateway.settings.memo import Memo
     from gateway.settings.process import ProcessSettings
 
 
@@ -153,11 +154,11 @@ def run_worker(options: argparse.Namespace) -> int:
             drain_timeout_s=options.drain_timeout,
         )
 
-    _settle_memory()
+    settle_memory()
     return run_loop(serve())
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """
     Leave what was imported out of every collection, and collect rarely.
 
@@ -179,25 +180,32 @@ class FileCompiler:
         self._config = config
         self._allocations = state / "allocations.json"
         self._seal_key = seal_key
+        self._memo: Memo | None = None
 
     def compile(self, version: int) -> Compiled:
         """Give the file as a table of this version."""
         from gateway.settings.allocations import read_allocations
         from gateway.settings.compile import compile_config
+        from gateway.settings.memo import Memo
 
+        if self._memo is None:
+            self._memo = Memo()
         return compile_config(
             self._config,
             environ=os.environ,
             version=version,
             seal_key=self._seal_key,
             previous=read_allocations(self._allocations),
+            memo=self._memo,
         )
 
     def save(self, compiled: Any) -> None:
-        """Write down who owns which bucket."""
-        from gateway.settings.allocations import write_allocations
+        """Write down who owns which bucket, if the file does not say it already."""
+        from gateway.settings.allocations import read_allocations, write_allocations
 
-        write_allocations(self._allocations, compiled.allocations)
+        # A flushed write may wait long for a busy disk; most edits move nobody.
+        if read_allocations(self._allocations) != compiled.allocations:
+            write_allocations(self._allocations, compiled.allocations)
 
 
 def run_control(options: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from gateway.clock import Clock
 from gateway.domain.route import Route
-from gateway.domain.table import RoutingTable, TableHead, decode_table, encode_table
+from gateway.domain.table import RoutingTable, TableHead, decode_table, encode_blobs, encode_route
 from gateway.errors import ConfigError, Finding, SluiceError
 
 log = logging.getLogger(__name__)
@@ -133,6 +133,7 @@ class Publisher:
         self._clock = clock
         self._version = last_version
         self._fingerprint: str | None = None
+        self._encoded: dict[str, tuple[Route, bytes]] = {}
         self._turn = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -176,13 +177,22 @@ class Publisher:
         # The first table of a control process always goes out: its predecessor may have been of older code.
         if compiled.fingerprint == self._fingerprint:
             return Result.UNCHANGED
-        await asyncio.to_thread(self._compiler.save, compiled)
-        encoded = await asyncio.to_thread(encode_table, compiled.head, compiled.routes)
+        encoded = await asyncio.to_thread(self._write_out, compiled)
         self._publish(compiled.head.version, encoded)
         self.table = decode_table(encoded)
         self._version = compiled.head.version
         self._fingerprint = compiled.fingerprint
         return Result.APPLIED
+
+    def _write_out(self, compiled: Compiled) -> bytes:
+        """Save what must outlive the table; give the table, encoding only routes that are not those of before."""
+        self._compiler.save(compiled)
+        before = self._encoded
+        self._encoded = {}
+        for route in compiled.routes:
+            known, blob = before.get(route.name, (None, b""))
+            self._encoded[route.name] = (route, blob if known is route else encode_route(route))
+        return encode_blobs(compiled.head, {name: blob for name, (_, blob) in self._encoded.items()})
 
     def _report(self, result: Result, cause: str, begun_s: float, findings: tuple[Finding, ...]) -> PublishReport:
         return PublishReport(

@@ -71,7 +71,16 @@ class RoutingTable:
 
 def encode_table(head: TableHead, routes: Iterable[Route]) -> bytes:
     """Give the table as it crosses to workers."""
-    blobs = {route.name: pickle.dumps(route, pickle.HIGHEST_PROTOCOL) for route in routes}
+    return encode_blobs(head, {route.name: encode_route(route) for route in routes})
+
+
+def encode_route(route: Route) -> bytes:
+    """Give one route as it crosses to workers."""
+    return pickle.dumps(route, pickle.HIGHEST_PROTOCOL)
+
+
+def encode_blobs(head: TableHead, blobs: Mapping[str, bytes]) -> bytes:
+    """Give the table of routes that are encoded already, by name in file order."""
     return pickle.dumps((head, blobs), pickle.HIGHEST_PROTOCOL)
 
 

@@ -11,7 +11,7 @@ from gateway.domain.variant import Api, Rewrite, Variant
 from gateway.proxy.exchange import ClientRequest, Headers
 from gateway.proxy.sweep import Sweep
 from gateway.proxy.upstream.pool import Pool
-from gateway.wire.headers import CREDENTIALS, FORWARDED, PASSED_THROUGH, encode_head, encode_headers, request_headers
+from gateway.wire.headers import CREDENTIALS, FORWARDED, PASSED_THROUGH, encode_headers, request_headers
 
 IDENTITY_ENCODING = (b"accept-encoding", b"identity")
 """Asked of providers where the answer is read on the way; compressed bytes would have to be undone."""
@@ -50,8 +50,9 @@ class BoundProvider:
             framing = [(b"content-length", b"%d" % request.content_length)]
         elif request.header(b"transfer-encoding") is not None:
             framing = [(b"transfer-encoding", b"chunked")]
-        headers = [*self.fixed, *request_headers(request.headers, self._passed_through), *framing]
-        return encode_head(b"%b %b HTTP/1.1" % (request.method, target), headers)
+        theirs = request_headers(request.headers, self._passed_through)
+        first_line = b"%b %b HTTP/1.1\r\n" % (request.method, target)
+        return b"".join((first_line, encode_headers(self.fixed), theirs, encode_headers(framing), b"\r\n"))
 
 
 class BoundVariant:
@@ -86,7 +87,7 @@ class BoundVariant:
         prefix = self._prefixes[api]
         if request.query:
             prefix = prefix.replace(b" HTTP/1.1\r\n", request.query + b" HTTP/1.1\r\n", 1)
-        theirs = encode_headers(request_headers(request.headers, self._allowed))
+        theirs = request_headers(request.headers, self._allowed)
         return b"%b%bcontent-length: %d\r\n\r\n" % (prefix, theirs, length)
 
 

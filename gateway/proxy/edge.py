@@ -106,6 +106,7 @@ _REASONS = {
     503: b"Service Unavailable",
     504: b"Gateway Timeout",
 }
+_CRLF = b"\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _BODILESS = frozenset({204, 304})
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
@@ -294,16 +295,15 @@ class EdgeConnection(asyncio.Protocol, Watched):
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer in one piece."""
-        has_body = status not in _BODILESS
-        framing = [(b"content-length", b"%d" % len(body))] if has_body else []
-        head = self._head(status, headers, framing)
+        parts = self._head(status, headers)
         self._has_started = True
-        if self._is_head or not has_body:
-            self._transport.write(head)
-        elif len(body) < 65_536:
-            self._transport.write(head + body)
+        if status in _BODILESS:
+            parts.append(_CRLF)
         else:
-            self._transport.writelines((head, body))
+            parts.append(b"content-length: %d\r\n\r\n" % len(body))
+            if not self._is_head:
+                parts.append(body)
+        self._transport.write(b"".join(parts))
         self._finish()
 
     def start(self, status: int, headers: Headers, *, flow: Flow, content_length: int | None = None) -> None:
@@ -311,17 +311,17 @@ class EdgeConnection(asyncio.Protocol, Watched):
         self._flow = flow
         self._has_started = True
         self._is_chunked = False
+        framing = b""
         if status in _BODILESS:
-            framing: Headers = []
+            pass
         elif content_length is not None:
-            framing = [(b"content-length", b"%d" % content_length)]
+            framing = b"content-length: %d\r\n" % content_length
         elif self._is_http10:
             self._keeps_alive = False
-            framing = []
         else:
             self._is_chunked = True
-            framing = [(b"transfer-encoding", b"chunked")]
-        self._transport.write(self._head(status, headers, framing))
+            framing = b"transfer-encoding: chunked\r\n"
+        self._transport.write(b"".join([*self._head(status, headers), framing, _CRLF]))
 
     def write(self, piece: bytes) -> None:
         """Add a piece."""
@@ -334,6 +334,11 @@ class EdgeConnection(asyncio.Protocol, Watched):
         if self._is_chunked and not self._is_head:
             self._transport.write(b"0\r\n\r\n")
         self._finish()
+
+    def cancel(self) -> None:
+        """Cancel whoever answers."""
+        if self._task is not None:
+            self._task.cancel()
 
     def abort(self) -> None:
         """Break the connection."""
@@ -416,7 +421,8 @@ class EdgeConnection(asyncio.Protocol, Watched):
         headers, self._headers = self._headers, []
         self._head_bytes = 0
         first = first_values(headers)
-        content_length = _checked_framing(headers, first, self._parser.get_http_version())
+        version = self._parser.get_http_version()
+        content_length = _checked_framing(headers, first, version)
         path, query = split_target(target)
         return ClientRequest(
             self._parser.get_method(),
@@ -426,11 +432,11 @@ class EdgeConnection(asyncio.Protocol, Watched):
             first,
             content_length=content_length,
             is_loopback=self._is_loopback,
+            is_http10=version == "1.0",
         )
 
     def _enqueue(self, request: ClientRequest) -> None:
         keeps_alive = self._parser.should_keep_alive()
-        is_http10 = self._parser.get_http_version() == "1.0"
         if self._is_serving or self._is_write_paused:  # Answers for who does not read would only pile up.
             self._pending.append((request, keeps_alive))
             if len(self._pending) > self._limits.pending:
@@ -438,14 +444,14 @@ class EdgeConnection(asyncio.Protocol, Watched):
                     f"More than {self._limits.pending} requests were sent ahead.", code="too_many_pipelined"
                 )
             return
-        self._is_http10 = is_http10
-        self._serve(request, keeps_alive=keeps_alive and not is_http10)
+        self._serve(request, keeps_alive=keeps_alive)
 
     def _serve(self, request: ClientRequest, *, keeps_alive: bool) -> None:
         self._is_serving = True
         self._has_started = False
         self._flow = None
-        self._keeps_alive = keeps_alive
+        self._is_http10 = request.is_http10
+        self._keeps_alive = keeps_alive and not request.is_http10
         self._is_head = request.method == b"HEAD"
         self._current = request
         self._limit(inf if request.stream is None else self._limits.body_s)
@@ -489,12 +495,16 @@ class EdgeConnection(asyncio.Protocol, Watched):
                 self._transport.abort()
             self._is_serving = False
 
-    def _head(self, status: int, headers: Headers, framing: Headers) -> bytes:
+    def _head(self, status: int, headers: Headers) -> list[bytes]:
+        """Give the pieces of a head up to its framing."""
         if self._app.is_draining:
             self._keeps_alive = False
+        parts = [_STATUS_LINES.get(status) or _status_line(status)]
+        for name, value in headers:
+            parts += (name, b": ", value, _CRLF)
         if not self._keeps_alive:
-            framing = [*framing, (b"connection", b"close")]
-        return encode_head(b"HTTP/1.1 %d %b" % (status, _REASONS.get(status, b"Status")), headers + framing)
+            parts.append(b"connection: close\r\n")
+        return parts
 
     def _refuse_when_free(self) -> None:
         """Answer a broken request once those before it are answered, and read nothing more."""
@@ -503,8 +513,8 @@ class EdgeConnection(asyncio.Protocol, Watched):
         error = self._refusal
         self._keeps_alive = False
         body = render_problem(error)
-        headers = [(b"content-type", b"application/json")]
-        self._transport.write(self._head(error.status, headers, [(b"content-length", b"%d" % len(body))]) + body)
+        head = self._head(error.status, [(b"content-type", b"application/json")])
+        self._transport.write(b"".join([*head, b"content-length: %d\r\n\r\n" % len(body), body]))
         self._linger()
 
     def _linger(self) -> None:
@@ -528,6 +538,13 @@ class EdgeConnection(asyncio.Protocol, Watched):
             self._refused_upgrade = None
         if rest and self._refusal is None:
             self.data_received(rest)
+
+
+def _status_line(status: int) -> bytes:
+    return b"HTTP/1.1 %d %b\r\n" % (status, _REASONS.get(status, b"Status"))
+
+
+_STATUS_LINES = {status: _status_line(status) for status in _REASONS}
 
 
 def _too_large(limit: int) -> TooLargeError:

@@ -32,6 +32,7 @@ class ClientRequest:
         stream: The body of a call that passes through; None when there is none.
         content_length: As declared; None for none or chunked.
         is_loopback: Whether the client is on this machine.
+        is_http10: Whether it spoke HTTP/1.0, to which nothing chunked may be sent.
     """
 
     method: bytes
@@ -43,6 +44,7 @@ class ClientRequest:
     stream: BodyStream | None = None
     content_length: int | None = None
     is_loopback: bool = False
+    is_http10: bool = False
 
     def header(self, name: bytes) -> bytes | None:
         """Give the first header of this lower-case name."""
@@ -92,6 +94,10 @@ class Sink(Protocol):
 
     def end(self) -> None:
         """Say that the answer is whole."""
+        ...
+
+    def cancel(self) -> None:
+        """Cancel whoever answers, as if the client had left."""
         ...
 
     def abort(self) -> None:

@@ -70,7 +70,6 @@ class Walk:
     _route: Route | None = None
     _segments: Mapping[str, str] = {}  # Replaced, never changed.
     _strips_usage = False
-    _task: asyncio.Task[None] | None = None
     _view: BodyView
 
     def __init__(self, bound: BoundTable, api: Api, request: ClientRequest, sink: Sink, clock: Clock) -> None:
@@ -85,7 +84,6 @@ class Walk:
     async def run(self, serial: int, observer: OutcomeObserver) -> None:
         """Answer the request, whatever happens, and tell the observer once."""
         outcome = self.outcome
-        self._task = asyncio.current_task()
         try:
             variant = await self._first_answer(self._choose(serial))
             if not self._respond_whole(variant):
@@ -112,9 +110,9 @@ class Walk:
         """Stop waiting for the provider: the client is told `error` in whatever way is left."""
         if self._response is not None:
             self._arrived.note_error(error)
-        elif self._task is not None:
+        else:
             self._early_error = error
-            self._task.cancel()
+            self._sink.cancel()
 
     def _choose(self, serial: int) -> list[BoundVariant]:
         """Read the request and give who is to answer it: the arm's variant, then its fallbacks."""

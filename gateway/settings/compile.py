@@ -13,24 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.domain.identity import Identity, Segment, WithoutUser
-from gateway.domain.release import Release
-from gateway.domain.route import Expose, ExposeModel, Route
+from gateway.domain.route import Route
 from gateway.domain.table import TableHead
-from gateway.domain.variant import Variant
 from gateway.errors import ConfigError, Finding
 from gateway.settings import names, not_yet
-from gateway.settings.allocations import Allocation, Allocations
+from gateway.settings.allocations import Allocations
 from gateway.settings.compile_provider import compile_providers
-from gateway.settings.compile_release import compile_release
-from gateway.settings.compile_variant import compile_variant
+from gateway.settings.compile_route import Known, compile_routes
 from gateway.settings.document.identity import IdentitySection, source_of
-from gateway.settings.document.route import RouteSection
 from gateway.settings.files import NamedFiles
 from gateway.settings.findings import Findings
-from gateway.settings.inherit import inherit
+from gateway.settings.memo import Memo, spell_routes
 from gateway.settings.scope import Scope
 from gateway.settings.shape import parse_document
-from gateway.settings.yaml_tree import KeyPath, parse_yaml
+from gateway.settings.yaml_tree import parse_yaml
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,13 @@ class Compiled:
 
 
 def compile_config(
-    path: Path, *, environ: Mapping[str, str], version: int, seal_key: bytes, previous: Allocations
+    path: Path,
+    *,
+    environ: Mapping[str, str],
+    version: int,
+    seal_key: bytes,
+    previous: Allocations,
+    memo: Memo | None = None,
 ) -> Compiled:
     """
     Give the table that the file at `path` describes.
@@ -68,6 +70,7 @@ def compile_config(
         version: The table's version.
         seal_key: 32 bytes.
         previous: How releases were divided last; users move only as far as weights require.
+        memo: What was compiled before, for a caller who compiles again and again; the result is the same.
 
     Raises:
         ConfigError: The file is wrong; holds every finding.
@@ -77,7 +80,7 @@ def compile_config(
     except OSError as error:
         problem = f"cannot be read: {(error.strerror or 'unreadable').lower()}"
         raise ConfigError([Finding(str(path), 1, 1, "", problem, "`sluice init` writes one")]) from None
-    return _compile(raw, str(path), path.parent, {path}, environ, version, seal_key, previous)
+    return _compile(raw, str(path), path.parent, {path}, environ, version, seal_key, previous, memo)
 
 
 def compile_text(
@@ -89,6 +92,7 @@ def compile_text(
     version: int,
     seal_key: bytes,
     previous: Allocations,
+    memo: Memo | None = None,
 ) -> Compiled:
     """
     Give the table that `text` describes, as if it were a file called `name` in `folder`.
@@ -97,7 +101,7 @@ def compile_text(
         ConfigError: The text is wrong; holds every finding.
     """
     raw = text.encode("utf-8", "surrogatepass")
-    return _compile(raw, name, folder, set(), environ, version, seal_key, previous)
+    return _compile(raw, name, folder, set(), environ, version, seal_key, previous, memo)
 
 
 def _compile(
@@ -109,10 +113,12 @@ def _compile(
     version: int,
     seal_key: bytes,
     previous: Allocations,
+    memo: Memo | None,
 ) -> Compiled:
     tree = parse_yaml(raw, name=name)
     findings = Findings(name, tree)
-    document = parse_document(tree, findings)
+    known = Known() if memo is None else Known(memo.kept, spell_routes(tree.root), tree.root)
+    document = parse_document(tree, findings, known=known.sections)
     if document is None:
         findings.raise_errors()
         raise ConfigError([Finding(name, 1, 1, "", "the file has the wrong shape", "see `sluice schema`")])
@@ -121,7 +127,11 @@ def _compile(
     identity = _compile_identity(scope, document.identity)
     names.check_document(scope)
     not_yet.check_document(scope)
-    routes, allocations = _compile_routes(scope, previous)
+    compiled = compile_routes(scope, previous, known)
+    if memo is not None:
+        memo.kept = {name: one for name, one in compiled.items() if one.written}
+    routes = tuple(one.route for one in compiled.values())
+    allocations = {one.release_name: one.allocation for one in compiled.values()}
     seen = frozenset(files | scope.files.seen)
     findings.raise_errors(str(path) for path in seen)
     config_hash = _config_hash_of(raw, scope.files)
@@ -146,72 +156,6 @@ def _compile_identity(scope: Scope, section: IdentitySection) -> Identity:
         internal_users=frozenset(section.internal_users),
         segments=tuple(segments),
     )
-
-
-def _compile_routes(scope: Scope, previous: Allocations) -> tuple[tuple[Route, ...], dict[str, Allocation]]:
-    routes = []
-    allocations: dict[str, Allocation] = {}
-    taken: dict[str, str] = {}
-    for name, section in scope.document.routes.items():
-        path: KeyPath = ("routes", name)
-        variants = _compile_variants(scope, (*path, "variants"), section)
-        release_name = section.release.name or name
-        if (other := taken.setdefault(release_name, name)) != name:
-            problem = f"the release name {release_name!r} is taken by the route {other!r}"
-            at = (*path, "release", "name") if section.release.name else path
-            scope.findings.refuse(at, problem, "give this one another name", key=not section.release.name)
-        compiled = compile_release(
-            scope,
-            (*path, "release"),
-            release_name,
-            section.release,
-            section.variants,
-            previous.by_release.get(release_name),
-        )
-        names.check_route(scope, path, section)
-        not_yet.check_route(scope, path, section)
-        _check_keys_stay(scope, path, section, variants)
-        _check_embeddings(scope, path, variants)
-        if compiled is not None:
-            release, allocations[release_name] = compiled
-            routes.append(_route_of(name, section, variants, release))
-    return tuple(routes), allocations
-
-
-def _compile_variants(scope: Scope, path: KeyPath, section: RouteSection) -> dict[str, Variant]:
-    inherited = inherit(section.variants, path, scope.findings)
-    compiled = {name: compile_variant(scope, (*path, name), name, inherited[name]) for name in section.variants}
-    return {name: variant for name, variant in compiled.items() if variant is not None}
-
-
-def _route_of(name: str, section: RouteSection, variants: Mapping[str, Variant], release: Release) -> Route:
-    expose = Expose(section.expose.variant, ExposeModel(section.expose.model))
-    return Route(name, variants, release, tuple(section.fallback), expose, section.limits.body)
-
-
-def _check_keys_stay(scope: Scope, path: KeyPath, section: RouteSection, variants: Mapping[str, Variant]) -> None:
-    """A client's key goes where the client sent it, never where only we decided to go."""
-    named = [((*path, "fallback", index), name, "fallback") for index, name in enumerate(section.fallback)]
-    for index, shadow in enumerate(section.shadows):
-        named.append(((*path, "shadows", index, "variant"), shadow.variant, "shadow"))
-    for at, name, use in named:
-        variant = variants.get(name)
-        if variant is not None and scope.document.providers[variant.provider].auth == "client":
-            problem = f"{name!r} calls {variant.provider!r} with the client's own key, which a {use} must not"
-            scope.findings.refuse(at, problem, "use a provider with api_key_env")
-
-
-def _check_embeddings(scope: Scope, path: KeyPath, variants: Mapping[str, Variant]) -> None:
-    """Vectors of two models cannot be compared: an index would silently rot."""
-    models = {name: variant.model for name, variant in variants.items()}
-    if len(set(models.values())) < 2 or not any("embed" in (model or "").lower() for model in models.values()):
-        return
-    first = next(iter(models.values()))
-    other = next(name for name, model in models.items() if model != first)
-    at = (*path, "variants", other)
-    at = (*at, "model") if scope.document.routes[str(path[1])].variants[other].model is not None else at
-    remedy = "changing it needs re-indexing: deploy it as another route, with an index of its own"
-    scope.findings.refuse(at, "variants of an embeddings route differ in model", remedy, key=at[-1] == other)
 
 
 def _config_hash_of(raw: bytes, files: NamedFiles) -> str:

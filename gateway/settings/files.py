@@ -59,9 +59,13 @@ class NamedFiles:
 
     def read_secret(self, name: str) -> str:
         """Give a secret file's text without the white space around it."""
+        return self.read_secret_bytes(name).decode().strip()
+
+    def read_secret_bytes(self, name: str) -> bytes:
+        """Give a secret file's contents; the same for every mention within one compilation."""
         if name not in self.secrets:
             self.secrets[name] = self._read(name)
-        return self.secrets[name].decode().strip()
+        return self.secrets[name]
 
     def _read(self, name: str) -> bytes:
         if "\0" in name:

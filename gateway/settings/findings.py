@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import NamedTuple
 
 from gateway.errors import ConfigError, Finding
 from gateway.settings.document.scalars import shown
@@ -13,11 +14,28 @@ MAX_FINDINGS = 200
 """More help nobody; a generated file with one mistake per route would fill a terminal."""
 
 
+class Warned(NamedTuple):
+    """A warning as it was given, to be given again when what it is about has moved."""
+
+    path: KeyPath
+    problem: str
+    remedy: str
+    key: bool
+
+
 class Findings:
-    """Errors and warnings about one file."""
+    """
+    Errors and warnings about one file.
+
+    Attributes:
+        warned: Every warning as it was given, in that order.
+        n_refused: How often something was refused.
+    """
 
     def __init__(self, name: str, tree: YamlTree) -> None:
         self.name = name
+        self.warned: list[Warned] = []
+        self.n_refused = 0
         self._tree = tree
         self._errors: dict[tuple[int, int, str], Finding] = {}
         self._warnings: dict[tuple[int, int, str], Finding] = {}
@@ -35,11 +53,13 @@ class Findings:
     def refuse(self, path: KeyPath, problem: str, remedy: str = "", *, key: bool = False) -> None:
         """Note an error at the value, or the key, of `path`."""
         finding = self._finding(path, problem, remedy, key=key)
+        self.n_refused += 1
         self._errors.setdefault((finding.line, finding.column, problem), finding)
 
     def warn(self, path: KeyPath, problem: str, remedy: str = "", *, key: bool = False) -> None:
         """Note something that is accepted."""
         finding = self._finding(path, problem, remedy, key=key)
+        self.warned.append(Warned(path, problem, remedy, key))
         self._warnings.setdefault((finding.line, finding.column, problem), finding)
 
     def refuse_unknown(self, path: KeyPath, kind: str, name: str, known: Iterable[str], *, key: bool = False) -> None:

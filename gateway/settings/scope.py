@@ -20,6 +20,24 @@ _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
 _SHOWABLE_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}\Z")
 
 
+class Asked:
+    """
+    What was read of the outside, by name.
+
+    Attributes:
+        texts: Files.
+        secrets: Files that hold secrets.
+        variables: The environment's.
+    """
+
+    __slots__ = ("secrets", "texts", "variables")
+
+    def __init__(self) -> None:
+        self.texts: set[str] = set()
+        self.secrets: set[str] = set()
+        self.variables: set[str] = set()
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """
@@ -30,17 +48,20 @@ class Scope:
         findings: Where errors and warnings go.
         files: What the file names.
         environ: The environment.
+        asked: What was read of it and of the files.
     """
 
     document: Document
     findings: Findings
     files: NamedFiles
     environ: Mapping[str, str] = field(repr=False)
+    asked: Asked = field(default_factory=Asked, repr=False)
 
     def read_text(self, path: KeyPath, value: str | FileReference) -> str | None:
         """Give inline text or a file's; None, with a finding, when it cannot be read."""
         if isinstance(value, str):
             return value
+        self.asked.texts.add(value.file)
         try:
             return self.files.read_text(value.file)
         except (OSError, ValueError) as error:
@@ -67,6 +88,7 @@ class Scope:
             problem = "this is not the name of an environment variable"
             self.findings.refuse(path, problem, "write the variable's name here, and the secret into the variable")
             return None
+        self.asked.variables.add(name)
         value = self.environ.get(name, "").strip()
         # A key pasted in place of a name is seldom all capitals, and must not be repeated.
         called = name if _SHOWABLE_NAME.match(name) else "named here"
@@ -78,6 +100,7 @@ class Scope:
 
     def read_secret(self, path: KeyPath, name: str) -> str | None:
         """Give a secret file's text, stripped; None, with a finding, when there is none."""
+        self.asked.secrets.add(name)
         try:
             value = self.files.read_secret(name)
         except (OSError, ValueError) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
 from typing import Any, get_args, get_origin
 
@@ -9,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.settings.document.document import Document
+from gateway.settings.document.route import RouteSection
 from gateway.settings.document.scalars import shown
 from gateway.settings.findings import Findings, nearest_of
 from gateway.settings.yaml_tree import KeyPath, YamlTree
@@ -31,12 +34,18 @@ _REMEDIES = {
 }
 
 
-def parse_document(tree: YamlTree, findings: Findings) -> Document | None:
+def parse_document(
+    tree: YamlTree, findings: Findings, *, known: Mapping[str, RouteSection] | None = None
+) -> Document | None:
     """
     Give the document, or None when its shape is wrong.
 
     Keys that are merely unknown are noted and left out, so that what else is wrong is found too.
+    `known` are routes of the tree whose shape was found right before.
     """
+    if known:
+        with suppress(ValidationError):
+            return Document.model_validate({**tree.root, "routes": {**tree.root["routes"], **known}})
     try:
         return Document.model_validate(tree.root)
     except ValidationError as error:

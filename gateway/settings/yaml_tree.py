@@ -62,33 +62,28 @@ class YamlTree:
     Attributes:
         root: Dicts, lists, strings, ints, floats, bools and None; all ints fit in 64 bits.
         start: Where the root stands; None for an empty document.
-        places: By id of each dict and list in `root`: where its values stand, and a dict's keys.
+        places: By id of each dict and list in `root`, libyaml's marks in order: a list's values, a
+            dict's keys and values by turns.
     """
 
     root: Any
     start: Any = field(repr=False)
-    places: dict[int, _Places] = field(repr=False)
+    places: dict[int, list[Any]] = field(repr=False)
 
     def place_of(self, path: KeyPath, *, key: bool = False) -> Mark:
         """Give where the value (or the key) at `path` stands; where it is missing, what would hold it."""
         at, mark = self.root, self.start
         for depth, step in enumerate(path):
-            places = self.places.get(id(at))
-            if places is None or step not in places.values:
+            marks = self.places.get(id(at))
+            if isinstance(at, dict) and marks is not None and step in at:
+                turn = 0 if key and depth == len(path) - 1 else 1
+                mark = marks[2 * list(at).index(step) + turn]
+            elif isinstance(at, list) and marks is not None and isinstance(step, int) and 0 <= step < len(at):
+                mark = marks[step]
+            else:
                 break
-            mark = places.keys[step] if key and depth == len(path) - 1 and step in places.keys else places.values[step]
             at = at[step]
         return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-
-
-class _Places:
-    """Where one container's values and keys stand, as libyaml's marks."""
-
-    __slots__ = ("keys", "values")
-
-    def __init__(self) -> None:
-        self.keys: dict[Any, Any] = {}
-        self.values: dict[Any, Any] = {}
 
 
 class _RefusedError(Exception):
@@ -179,12 +174,12 @@ def _remedy_of(problem: str) -> str:
 class _Frame:
     """A mapping or list being built; `key` waits for its value."""
 
-    __slots__ = ("anchor", "container", "is_map", "key", "n_before", "places")
+    __slots__ = ("anchor", "container", "is_map", "key", "marks", "n_before")
 
-    def __init__(self, container: dict[str, Any] | list[Any], anchor: str | None, n_before: int) -> None:
-        self.container: Any = container
+    def __init__(self, container: Any, marks: list[Any], anchor: str | None, n_before: int) -> None:
+        self.container = container
         self.is_map = type(container) is dict
-        self.places = _Places()
+        self.marks = marks
         self.anchor = anchor
         self.key: str | None = None
         self.n_before = n_before
@@ -194,9 +189,9 @@ class _Builder:
     """Takes events one by one; the stack is a list, so depth costs no recursion."""
 
     def __init__(self) -> None:
-        self.top = _Frame([], None, 0)
+        self.top = self.frame = _Frame([], [], None, 0)
         self.stack = [self.top]
-        self.places: dict[int, _Places] = {}
+        self.places: dict[int, list[Any]] = {}
         self.anchors: dict[str, tuple[Any, int]] = {}
         self.n_nodes = 0
         self.n_aliases = 0
@@ -209,13 +204,18 @@ class _Builder:
             yaml.MappingEndEvent: self._close,
             yaml.SequenceEndEvent: self._close,
             yaml.AliasEvent: self._take_alias,
+            yaml.StreamStartEvent: self._skip,
             yaml.DocumentStartEvent: self._open_document,
+            yaml.DocumentEndEvent: self._skip,
         }
-        while (kind := type(event := next_event())) is not yaml.StreamEndEvent:
-            if (take := take_by_kind.get(kind)) is not None:
-                take(event)
+        end = yaml.StreamEndEvent
+        while (kind := type(event := next_event())) is not end:
+            take_by_kind[kind](event)
         document = self.top.container
-        return YamlTree(document[0] if document else None, self.top.places.values.get(0), self.places)
+        return YamlTree(document[0] if document else None, self.top.marks[0] if document else None, self.places)
+
+    def _skip(self, event: Any) -> None:
+        """Take what says nothing."""
 
     def _open_document(self, event: Any) -> None:
         if self.top.container:
@@ -224,27 +224,28 @@ class _Builder:
     def _take_scalar(self, event: Any) -> None:
         if event.tag is not None:
             raise self._tag_refused(event)
-        frame = self.stack[-1]
+        frame = self.frame
         if frame.is_map and frame.key is None:
             self._take_key(frame, event)
             return
-        text = event.value
+        value = event.value
         # Most text begins with a letter that starts no number and no word of the core schema.
-        value = text if event.style or (text and text[0] not in _RESOLVED_START) else self._scalar_of(text, event)
+        if not event.style and (not value or value[0] in _RESOLVED_START):
+            value = self._scalar_of(value, event)
         if event.anchor is not None:
             self.anchors[event.anchor] = (value, 1)
         self._place(frame, value, event, 1)
+        frame.key = None
 
     def _take_key(self, frame: _Frame, event: Any) -> None:
-        key = event.value
+        frame.key = key = event.value
         if key == "<<" and not event.style:
-            frame.key = key
             raise self._refused(event, "merge keys (<<) are not read", "a variant inherits with `like`")
-        frame.key = key
-        first = frame.places.keys.setdefault(key, mark := event.start_mark)
-        if first is not mark:
+        if key in frame.container:
+            first = frame.marks[2 * list(frame.container).index(key)]
             problem = f"the key {_printable(key)!r} is here twice, first on line {first.line + 1}"
             raise self._refused(event, problem, "keep one of them")
+        frame.marks.append(event.start_mark)
         if event.anchor is not None:
             self.anchors[event.anchor] = (key, 1)
 
@@ -254,29 +255,33 @@ class _Builder:
     def _open_list(self, event: Any) -> None:
         self._open(event, [])
 
-    def _open(self, event: Any, container: dict[str, Any] | list[Any]) -> None:
+    def _open(self, event: Any, container: Any) -> None:
         if event.tag is not None:
             raise self._tag_refused(event)
         if len(self.stack) > MAX_DEPTH:
             raise self._refused(event, f"nested deeper than {MAX_DEPTH}")
-        parent = self.stack[-1]
-        self._refuse_as_key(parent, event)
-        frame = _Frame(container, event.anchor, self.n_nodes)
+        parent = self.frame
+        if parent.is_map and parent.key is None:
+            raise self._key_refused(event)
         if event.anchor is not None:
             self.anchors.pop(event.anchor, None)
-        self.places[id(container)] = frame.places
-        self.stack.append(frame)
-        self._place(parent, container, event, 1, keep_key=True)
+        marks = self.places[id(container)] = []
+        self.frame = _Frame(container, marks, event.anchor, self.n_nodes)
+        self.stack.append(self.frame)
+        # An open container's path is read off its parents' keys: the parent's is kept until it closes.
+        self._place(parent, container, event, 1)
 
     def _close(self, _event: Any) -> None:
         frame = self.stack.pop()
-        self.stack[-1].key = None
+        self.frame = self.stack[-1]
+        self.frame.key = None
         if frame.anchor is not None:
             self.anchors[frame.anchor] = (frame.container, self.n_nodes - frame.n_before)
 
     def _take_alias(self, event: Any) -> None:
-        frame = self.stack[-1]
-        self._refuse_as_key(frame, event)
+        frame = self.frame
+        if frame.is_map and frame.key is None:
+            raise self._key_refused(event)
         self.n_aliases += 1
         if self.n_aliases > MAX_ALIASES:
             raise self._refused(event, f"more than {MAX_ALIASES} aliases", "a variant inherits with `like`")
@@ -285,18 +290,16 @@ class _Builder:
             raise self._refused(event, problem, "define it with & above")
         value, n_nodes = self.anchors[event.anchor]
         self._place(frame, value, event, n_nodes)
+        frame.key = None
 
-    def _place(self, frame: _Frame, value: Any, event: Any, n_nodes: int, *, keep_key: bool = False) -> None:
+    def _place(self, frame: _Frame, value: Any, event: Any, n_nodes: int) -> None:
         self.n_nodes += n_nodes
         if self.n_nodes > MAX_NODES:
             raise self._refused(event, f"more than {MAX_NODES:,} values, aliases expanded")
+        frame.marks.append(event.start_mark)
         if frame.is_map:
-            frame.places.values[frame.key] = event.start_mark
             frame.container[frame.key] = value
-            if not keep_key:  # an open container's path is read off its parents' keys
-                frame.key = None
         else:
-            frame.places.values[len(frame.container)] = event.start_mark
             frame.container.append(value)
 
     def _scalar_of(self, text: str, event: Any) -> str | int | float | bool | None:
@@ -320,9 +323,8 @@ class _Builder:
             raise self._refused(event, f"{text} has no place in JSON", "write a finite number")
         return text
 
-    def _refuse_as_key(self, frame: _Frame, event: Any) -> None:
-        if frame.is_map and frame.key is None:
-            raise self._refused(event, "a key must be plain text", "quote it")
+    def _key_refused(self, event: Any) -> _RefusedError:
+        return self._refused(event, "a key must be plain text", "quote it")
 
     def _tag_refused(self, event: Any) -> _RefusedError:
         return self._refused(event, f"tags such as {_printable(event.tag)!r} are not read", "take it out")

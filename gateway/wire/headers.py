@@ -86,9 +86,13 @@ _KEPT_BACK = frozenset(
 _PLAIN_CONNECTION = frozenset({b"keep-alive", b"close"})
 
 
-def request_headers(headers: Headers, allowed: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
-    """Give the client's headers that go to a provider: those in `allowed`."""
-    return [pair for pair in headers if pair[0] in allowed]
+def request_headers(headers: Headers, allowed: frozenset[bytes]) -> bytes:
+    """Give the lines of the client's headers that go to a provider: those in `allowed`."""
+    parts: list[bytes] = []
+    for name, value in headers:
+        if name in allowed:
+            parts += (name, b": ", value, b"\r\n")
+    return b"".join(parts)
 
 
 def response_headers(headers: Headers) -> list[tuple[bytes, bytes]]:

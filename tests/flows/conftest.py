@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.flows.rig.provider import ProviderThread, provider
+from tests.flows.rig.provider import ProviderProcess, provider
 
 
 @pytest.hookimpl(wrapper=True)
@@ -23,10 +23,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(name="sim", scope="module")
-def _sim() -> Iterator[ProviderThread]:
+def _sim() -> Iterator[ProviderProcess]:
     """Give a simulated provider for a whole file."""
-    with provider() as thread:
-        yield thread
+    with provider() as running:
+        yield running
 
 
 @pytest.fixture(name="home")

@@ -13,7 +13,7 @@ import pytest
 
 from tests.flows.rig.gateway import gateway
 from tests.flows.rig.parts import DRIVERS, node_folder, python_with
-from tests.flows.rig.provider import ProviderThread
+from tests.flows.rig.provider import ProviderProcess
 
 TRIED_WITHIN_S = 90.0
 
@@ -41,7 +41,7 @@ Tried = dict[str, Any]
 
 
 @pytest.fixture(name="urls", scope="module")
-def _urls(sim: ProviderThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+def _urls(sim: ProviderProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """Give two gateways: one with a default provider, one without."""
     with (
         gateway(

@@ -14,20 +14,20 @@ import pytest
 from tests.flows.rig.gateway import GatewayProcess, aside, gateway
 from tests.flows.rig.generations import BROKEN, generation, served
 from tests.flows.rig.load import Load, Plan
-from tests.flows.rig.provider import ProviderThread
+from tests.flows.rig.provider import ProviderProcess
 from tests.flows.rig.storm import reload_storm
 
 APPLIED_WITHIN_S = 2.0
 
 
 @pytest.fixture(name="running", scope="module")
-def _running(sim: ProviderThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+def _running(sim: ProviderProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     """Give one gateway for all the ways of saving: each test leaves it with a good file."""
     with gateway(tmp_path_factory.mktemp("reload"), generation(sim.base_url, 0)) as running:
         yield running
 
 
-def test_reloads_under_load(sim: ProviderThread, home: Path) -> None:
+def test_reloads_under_load(sim: ProviderProcess, home: Path) -> None:
     """Thirty saves, half of them broken, under load: nothing fails, nothing is mixed, every good one serves."""
     with gateway(home, generation(sim.base_url, 0)) as running:
         storm = asyncio.run(reload_storm(running, sim, n_good=15, load=Plan(rate=150, n_held=40)))
@@ -100,7 +100,7 @@ WAYS = [_in_place, _rename_over, _recreate, _in_halves, _made_readable, _swap_li
 
 
 @pytest.mark.parametrize("save", WAYS, ids=lambda way: way.__name__.strip("_"))
-def test_way_of_saving(running: GatewayProcess, sim: ProviderThread, save: Callable[[Path, str], None]) -> None:
+def test_way_of_saving(running: GatewayProcess, sim: ProviderProcess, save: Callable[[Path, str], None]) -> None:
     """Every way of saving is noticed, three times in a row and of equal size."""
     running.apply(generation(sim.base_url, 0))
     for prompt in ("prompt-a", "prompt-b", "prompt-c"):
@@ -109,7 +109,7 @@ def test_way_of_saving(running: GatewayProcess, sim: ProviderThread, save: Calla
         running.until(partial(is_taken, before))
 
 
-def test_named_file_is_watched(running: GatewayProcess, sim: ProviderThread) -> None:
+def test_named_file_is_watched(running: GatewayProcess, sim: ProviderProcess) -> None:
     """A prompt's own file counts as the configuration: changing it is a reload."""
     prompt = running.home / "prompt.md"
     prompt.write_text("one")
@@ -119,7 +119,7 @@ def test_named_file_is_watched(running: GatewayProcess, sim: ProviderThread) -> 
     running.until(lambda now: now["config_hash"] != before["config_hash"])
 
 
-def test_missing_file_appears(running: GatewayProcess, sim: ProviderThread) -> None:
+def test_missing_file_appears(running: GatewayProcess, sim: ProviderProcess) -> None:
     """A file that names another before it is there is refused, and taken once it is."""
     good = running.apply(generation(sim.base_url, 0))
     running.write(generation(sim.base_url, 0).replace('{replace: "prompt-0"}', "{replace: {file: later.md}}"))
@@ -131,7 +131,7 @@ def test_missing_file_appears(running: GatewayProcess, sim: ProviderThread) -> N
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_broken_file(running: GatewayProcess, sim: ProviderThread, name: str) -> None:
+def test_broken_file(running: GatewayProcess, sim: ProviderProcess, name: str) -> None:
     """The old table goes on; status and check say where the file is wrong, and a good one is taken again."""
     text = generation(sim.base_url, 0)
     before = running.apply(text)
@@ -145,7 +145,7 @@ def test_broken_file(running: GatewayProcess, sim: ProviderThread, name: str) ->
     running.until(lambda now: not now["findings"])
 
 
-def test_file_goes_away(running: GatewayProcess, sim: ProviderThread) -> None:
+def test_file_goes_away(running: GatewayProcess, sim: ProviderProcess) -> None:
     """Without a file the old table goes on, the status says so, and the file may come back."""
     before = running.apply(generation(sim.base_url, 0))
     running.config.unlink()
@@ -155,7 +155,7 @@ def test_file_goes_away(running: GatewayProcess, sim: ProviderThread) -> None:
     running.until(lambda now: not now["findings"])
 
 
-def test_thousand_routes(sim: ProviderThread, home: Path) -> None:
+def test_thousand_routes(sim: ProviderProcess, home: Path) -> None:
     """A file of a thousand routes is taken under load, and every one of them serves."""
 
     async def grow(running: GatewayProcess) -> Any:

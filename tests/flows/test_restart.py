@@ -15,14 +15,14 @@ from tests.flows.rig.gateway import GatewayProcess, aside, gateway
 from tests.flows.rig.generations import generation
 from tests.flows.rig.http import HttpClient, Reply
 from tests.flows.rig.load import CHAT, Load, Plan, problem_of
-from tests.flows.rig.provider import ProviderThread
+from tests.flows.rig.provider import ProviderProcess
 from tests.flows.rig.storm import restart_storm
 
 N_HELD = 24
 
 
 @pytest.fixture(name="running", scope="module")
-def _running(sim: ProviderThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+def _running(sim: ProviderProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     """Give one gateway for the whole file: each test leaves it serving."""
     with gateway(tmp_path_factory.mktemp("restart"), generation(sim.base_url, 0)) as running:
         yield running
@@ -86,7 +86,7 @@ def test_killed_worker_costs_its_own(running: GatewayProcess) -> None:
     assert running.until(lambda now: len(now["workers"]) == 2 and now["is_ready"])
 
 
-def test_killed_control_costs_nothing(running: GatewayProcess, sim: ProviderThread) -> None:
+def test_killed_control_costs_nothing(running: GatewayProcess, sim: ProviderProcess) -> None:
     """Kill -9 of the control process under load costs no request, and the file is watched again afterwards."""
 
     async def kill() -> None:
@@ -119,7 +119,7 @@ def test_sigterm_finishes_streams(running: GatewayProcess) -> None:
     assert problem_of(asyncio.run(hold(running.port, 1)), is_stream=True) == ""
 
 
-def test_drain_has_an_end(sim: ProviderThread, home: Path) -> None:
+def test_drain_has_an_end(sim: ProviderProcess, home: Path) -> None:
     """What is not done when the drain's time is over ends with an error event, never as if it were complete."""
 
     async def end() -> tuple[list[Reply], int]:

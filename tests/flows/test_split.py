@@ -16,7 +16,7 @@ from tests.flows.rig.gateway import GatewayProcess, gateway
 from tests.flows.rig.http import HttpClient, Reply
 from tests.flows.rig.load import CHAT, problem_of
 from tests.flows.rig.population import MODES, arms_by_real_client, arms_of, users
-from tests.flows.rig.provider import ProviderThread
+from tests.flows.rig.provider import ProviderProcess
 
 N_USERS = 2_000
 N_ASKING = 24
@@ -49,13 +49,13 @@ routes:
 """
 
 
-def config(sim: ProviderThread, candidate: int = 50) -> str:
+def config(sim: ProviderProcess, candidate: int = 50) -> str:
     """Give the file in which the candidate has so many percent."""
     return CONFIG.format(base_url=sim.base_url, baseline=100 - candidate, candidate=candidate)
 
 
 @pytest.fixture(name="running", scope="module")
-def _running(sim: ProviderThread, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
+def _running(sim: ProviderProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     """Give one gateway for the whole file; who changes its configuration puts it back."""
     with gateway(tmp_path_factory.mktemp("split"), config(sim)) as running:
         yield running
@@ -82,7 +82,7 @@ def test_real_client_gets_same(running: GatewayProcess, told: dict[str, str], mo
     assert arms == {user: told[user] for user in some}
 
 
-def test_provider_saw_the_arm(running: GatewayProcess, sim: ProviderThread, told: dict[str, str]) -> None:
+def test_provider_saw_the_arm(running: GatewayProcess, sim: ProviderProcess, told: dict[str, str]) -> None:
     """Every request at the provider bears prompt, model and parameters of its user's arm, and no other."""
     before = sim.stats().n_requests
     assert arms_of(running.port, users(N_USERS), names_user_in_body=True) == told
@@ -117,7 +117,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize(("path", "arm"), BODIES, ids=str)
-def test_unknown_fields_untouched(running: GatewayProcess, sim: ProviderThread, path: str, arm: str) -> None:
+def test_unknown_fields_untouched(running: GatewayProcess, sim: ProviderProcess, path: str, arm: str) -> None:
     """What no variant names arrives byte for byte, and what one names arrives as it says."""
     sent, expected = BODIES[path, arm]
     before = sim.stats().n_requests
@@ -128,7 +128,7 @@ def test_unknown_fields_untouched(running: GatewayProcess, sim: ProviderThread, 
     assert not [name for name in entry.headers if name.startswith(("x-sluice", "x-user"))]
 
 
-def test_same_after_restarts(running: GatewayProcess, sim: ProviderThread, told: dict[str, str]) -> None:
+def test_same_after_restarts(running: GatewayProcess, sim: ProviderProcess, told: dict[str, str]) -> None:
     """A rolling restart, a reload and a full stop and start move nobody."""
     some = users(N_USERS)[::4]
     expected = {user: told[user] for user in some}
@@ -142,7 +142,7 @@ def test_same_after_restarts(running: GatewayProcess, sim: ProviderThread, told:
     running.apply(config(sim))
 
 
-def test_growing_takes_nobody_out(running: GatewayProcess, sim: ProviderThread) -> None:
+def test_growing_takes_nobody_out(running: GatewayProcess, sim: ProviderProcess) -> None:
     """From 5 to 25 to 50 % and over a restart, whoever has the candidate keeps it; down and up again too."""
     everyone = users(N_USERS)
     grown: list[set[str]] = []
@@ -219,7 +219,7 @@ def test_explain_agrees(running: GatewayProcess, told: dict[str, str]) -> None:
         assert orjson.loads(done.stdout)["arm"] == told[user], done
 
 
-def test_unknown_model_goes_unsplit(running: GatewayProcess, sim: ProviderThread) -> None:
+def test_unknown_model_goes_unsplit(running: GatewayProcess, sim: ProviderProcess) -> None:
     """A model that is no route goes to the default provider as it was sent."""
     with openai.OpenAI(base_url=running.base_url, api_key="k", max_retries=0) as client:
         answer = client.chat.completions.create(model="model-z", messages=[{"role": "user", "content": "hi"}])
@@ -227,7 +227,7 @@ def test_unknown_model_goes_unsplit(running: GatewayProcess, sim: ProviderThread
     assert sim.received()[-1].json == {"model": "model-z", "messages": [{"role": "user", "content": "hi"}]}
 
 
-def test_state_is_kept_apart(sim: ProviderThread, home: Path, told: dict[str, str]) -> None:
+def test_state_is_kept_apart(sim: ProviderProcess, home: Path, told: dict[str, str]) -> None:
     """Another gateway with another state and the same release gives the same users the same arms."""
     some = users(N_USERS)[:200]
     with gateway(home, config(sim)) as other:

@@ -277,7 +277,7 @@ async def test_end_early(body: bytes, script: tuple[Step, ...], told: bytes) -> 
     """Ended early, the client is told in whatever way is left, and the provider is not blamed."""
     async with ScriptedUpstream([script]) as upstream, walker(simple_table(upstream.port)) as walking:
         walk, sink = walking.walk(body)
-        running = asyncio.ensure_future(walk.run(1, walking.outcomes))
+        sink.task = running = asyncio.ensure_future(walk.run(1, walking.outcomes))
         await upstream.until(seen=1)
         await asyncio.sleep(0.05)
         walk.end_early(OverloadedError("The gateway is restarting.", code="draining"))

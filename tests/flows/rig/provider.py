@@ -1,11 +1,19 @@
-"""The simulated provider on a thread of its own, so that blocking and asynchronous tests can both use it."""
+"""
+The simulated provider in a process of its own: whatever a test's clients are doing, it answers in time.
+
+In the test's process it would share one interpreter with the load, and what looks like a slow gateway
+would be a slow test.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import threading
+import multiprocessing
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from typing import Any
 
 import uvloop
 
@@ -15,65 +23,89 @@ from gateway.simulator.provider import SimulatedProvider, Stats
 
 MAX_REQUESTS = 500_000
 MAX_BYTES = 1024 * 1024 * 1024
-STARTS_WITHIN_S = 10.0
+STARTS_WITHIN_S = 20.0
+ANSWERS_WITHIN_S = 60.0
 
 
-class ProviderThread:
+class ProviderProcess:
     """
     A simulated provider that runs beside the test.
 
     Attributes:
-        inner: The provider; touched only by its own thread.
         base_url: What to give as `base_url`, with `/v1`.
+        port: Where it listens on loopback.
     """
 
     def __init__(self, behaviour: Behaviour) -> None:
-        journal = Journal(max_requests=MAX_REQUESTS, max_bytes=MAX_BYTES)
-        self.inner = SimulatedProvider(behaviour, seed=7, journal=journal)
         self.base_url = ""
-        self._loop = uvloop.new_event_loop()
-        self._is_up = threading.Event()
-        self._ended = asyncio.Event()
-        self._thread = threading.Thread(target=self._run, name="provider")
+        self.port = 0
+        spawn = multiprocessing.get_context("spawn")
+        self._line, theirs = spawn.Pipe()
+        self._process = spawn.Process(target=_run, args=(theirs, behaviour), daemon=True)
 
     def start(self) -> None:
         """Listen; returns once it does."""
-        self._thread.start()
-        assert self._is_up.wait(STARTS_WITHIN_S)
+        self._process.start()
+        assert self._line.poll(STARTS_WITHIN_S), "the provider does not start"
+        self.port = self._line.recv()
+        self.base_url = f"http://127.0.0.1:{self.port}/v1"
 
     def close(self) -> None:
         """Stop, and wait for it."""
-        self._loop.call_soon_threadsafe(self._ended.set)
-        self._thread.join()
+        self._line.send(("end",))
+        self._process.join(10)
+        self._process.kill()
+        self._process.join()
+        self._process.close()
+        self._line.close()
 
     def received(self, *, after: int = 0, path: str | None = None) -> list[Received]:
         """Give what it received, oldest first; `after` is a serial."""
-
-        async def read() -> list[Received]:
-            return self.inner.journal.read(after=after, path=path)
-
-        return asyncio.run_coroutine_threadsafe(read(), self._loop).result(60)
+        found: list[Received] = self._ask("received", after, path)
+        return found
 
     def stats(self) -> Stats:
         """Give its counts."""
+        stats: Stats = self._ask("stats")
+        return stats
 
-        async def read() -> Stats:
-            return self.inner.stats
-
-        return asyncio.run_coroutine_threadsafe(read(), self._loop).result(60)
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
-
-    async def _serve(self) -> None:
-        async with self.inner:
-            self.base_url = self.inner.base_url
-            self._is_up.set()
-            await self._ended.wait()
+    def _ask(self, *question: object) -> Any:
+        self._line.send(question)
+        assert self._line.poll(ANSWERS_WITHIN_S), "the provider does not answer"
+        return self._line.recv()
 
 
-HELD = ModelBehaviour(ttft_ms=30, tokens_per_s=25, output_tokens=50)
+def _run(line: Connection, behaviour: Behaviour) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(line, behaviour))
+
+
+async def _serve(line: Connection, behaviour: Behaviour) -> None:
+    journal = Journal(max_requests=MAX_REQUESTS, max_bytes=MAX_BYTES)
+    ended = asyncio.Event()
+    async with SimulatedProvider(behaviour, seed=7, journal=journal) as inner:
+
+        def answer() -> None:
+            try:
+                question = line.recv()
+            except EOFError:
+                question = ("end",)
+            match question:
+                case ("received", after, path):
+                    line.send(journal.read(after=after, path=path))
+                case ("stats",):
+                    line.send(inner.stats)
+                case _:
+                    ended.set()
+
+        asyncio.get_running_loop().add_reader(line.fileno(), answer)
+        os.set_blocking(line.fileno(), True)  # The loop made it otherwise, and a long answer is more than a pipe holds.
+        line.send(inner.port)
+        await ended.wait()
+        asyncio.get_running_loop().remove_reader(line.fileno())
+
+
+HELD = ModelBehaviour(ttft_ms=30, tokens_per_s=10, output_tokens=20)
 """Streams of two seconds."""
 
 PATIENT = Behaviour(models={"held*": HELD}, default=ModelBehaviour())
@@ -81,11 +113,11 @@ PATIENT = Behaviour(models={"held*": HELD}, default=ModelBehaviour())
 
 
 @contextmanager
-def provider(behaviour: Behaviour | None = None) -> Iterator[ProviderThread]:
+def provider(behaviour: Behaviour | None = None) -> Iterator[ProviderProcess]:
     """Run a provider; nothing of it is left behind."""
-    thread = ProviderThread(behaviour or PATIENT)
-    thread.start()
+    running = ProviderProcess(behaviour or PATIENT)
+    running.start()
     try:
-        yield thread
+        yield running
     finally:
-        thread.close()
+        running.close()

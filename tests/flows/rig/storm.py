@@ -10,7 +10,7 @@ from itertools import cycle
 from tests.flows.rig.gateway import GatewayProcess, aside
 from tests.flows.rig.generations import BROKEN, Served, generation, served
 from tests.flows.rig.load import Load, Plan, Tally
-from tests.flows.rig.provider import ProviderThread
+from tests.flows.rig.provider import ProviderProcess
 
 GIVEN_UP_S = 5.0
 
@@ -34,11 +34,11 @@ class ReloadStorm:
 
 
 async def reload_storm(
-    running: GatewayProcess, sim: ProviderThread, *, n_good: int, load: Plan, rest_s: float = 0.35
+    running: GatewayProcess, sim: ProviderProcess, *, n_good: int, load: Plan, rest_s: float = 0.35
 ) -> ReloadStorm:
     """Save `n_good` good files, a broken one before each, while the load goes on."""
     breaks = cycle(BROKEN.values())
-    before = sim.inner.stats.n_requests
+    before = (await aside(sim.stats)).n_requests
     written: list[float] = []
     reported: list[float] = []
     async with Load(running.port, load) as storm:
