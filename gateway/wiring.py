@@ -124,7 +124,8 @@ def plan_of(settings: ProcessSettings, environ: Mapping[str, str]) -> Plan:
     return Plan(
         worker_argv=(*command, "worker", "--drain-timeout", drain),
         control_argv=(*command, "control", "--config", str(settings.config), "--state", str(settings.state)),
-        environ={**environ, "SLUICE_ADMIN_TOKEN": token},
+        # Looking for plug-ins reads the metadata of every package there is.
+        environ={**environ, "SLUICE_ADMIN_TOKEN": token, "PYDANTIC_DISABLE_PLUGINS": "true"},
         linger_s=settings.linger_s,
         drain_timeout_s=settings.drain_timeout_s,
     )
@@ -212,6 +213,7 @@ def run_control(options: argparse.Namespace) -> int:
     """Run the control process on the descriptors it inherited."""
     from gateway.processes.control import serve_control
 
+    gc.set_threshold(20_000, 20, 50)
     return run_loop(
         serve_control(
             sock=socket.socket(fileno=options.listen_fd),
@@ -226,7 +228,6 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
     """Give the rooms of the control process."""
     from gateway.control.publish import Publisher
     from gateway.processes.control import Rooms
-    from gateway.processes.operations import ControlOperations
     from gateway.processes.state import read_seal_key
     from gateway.settings.reload import FileWatch
 
@@ -238,18 +239,18 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
         last_version=link.last_version,
         table=link.last_table,
     )
-    operations = ControlOperations(
-        publisher=publisher,
-        link=link,
-        path=config,
-        explain=explain_assignment,
-        validate=lambda text: validate_text(text, config),
-    )
-
     def open_port() -> Port:
         # Not before the first table is out: workers wait for that, nobody yet for this.
         from gateway.admin.server import AdminServer
+        from gateway.processes.operations import ControlOperations
 
+        operations = ControlOperations(
+            publisher=publisher,
+            link=link,
+            path=config,
+            explain=explain_assignment,
+            validate=lambda text: validate_text(text, config),
+        )
         return AdminServer(operations, token=os.environ.get("SLUICE_ADMIN_TOKEN") or None)
 
     return Rooms(publisher, open_port, FileWatch([config]))

@@ -91,9 +91,12 @@ class ControlProcess:
             if report.result is Result.REFUSED and not self._link.last_version:
                 self._link.refuse([str(finding) for finding in report.findings])
                 return EXIT_REFUSED
-            self._port = self._make_port()
-            await self._port.open(sock)
+            # Workers serve from here on. The operators' socket has listened since before we were born, so
+            # who calls it now is answered once the port is up, and nobody's start waits for that.
             self._link.note_ready()
+            # In a thread, or what was sent would not leave before all of it is imported.
+            self._port = await asyncio.to_thread(self._make_port)
+            await self._port.open(sock)
             self._tasks.spawn(self._follow_files())
             leaving = self._tasks.spawn(self._left.wait())
             await asyncio.wait([hearing, leaving], return_when=asyncio.FIRST_COMPLETED)

@@ -50,7 +50,7 @@ class BoundProvider:
             framing = [(b"content-length", b"%d" % request.content_length)]
         elif request.header(b"transfer-encoding") is not None:
             framing = [(b"transfer-encoding", b"chunked")]
-        theirs = request_headers(request.headers, self._passed_through)
+        theirs = encode_headers(request_headers(request.headers, self._passed_through))
         first_line = b"%b %b HTTP/1.1\r\n" % (request.method, target)
         return b"".join((first_line, encode_headers(self.fixed), theirs, encode_headers(framing), b"\r\n"))
 
@@ -87,7 +87,7 @@ class BoundVariant:
         prefix = self._prefixes[api]
         if request.query:
             prefix = prefix.replace(b" HTTP/1.1\r\n", request.query + b" HTTP/1.1\r\n", 1)
-        theirs = request_headers(request.headers, self._allowed)
+        theirs = encode_headers(request_headers(request.headers, self._allowed))
         return b"%b%bcontent-length: %d\r\n\r\n" % (prefix, theirs, length)
 
 

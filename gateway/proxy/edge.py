@@ -29,7 +29,7 @@ from gateway.errors import BadRequestError, GatewayError, HeadersTooLargeError, 
 from gateway.proxy.exchange import ClientRequest, Flow, Headers, first_values
 from gateway.proxy.sweep import Sweep, Watched
 from gateway.proxy.upload import EdgeBody
-from gateway.wire.headers import encode_head
+from gateway.wire.headers import encode_head, encode_headers
 from gateway.wire.problem import render_problem
 from gateway.wire.target import split_target
 
@@ -116,7 +116,6 @@ class EdgeConnection(asyncio.Protocol, Watched):
     """One client connection, and the sink of the request being answered on it."""
 
     def __init__(self, app: EdgeApp, sweep: Sweep, loop: asyncio.AbstractEventLoop) -> None:
-        Watched.__init__(self)
         self._app = app
         self._limits = app.limits
         self._sweep = sweep
@@ -499,9 +498,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
         """Give the pieces of a head up to its framing."""
         if self._app.is_draining:
             self._keeps_alive = False
-        parts = [_STATUS_LINES.get(status) or _status_line(status)]
-        for name, value in headers:
-            parts += (name, b": ", value, _CRLF)
+        parts = [_STATUS_LINES.get(status) or _status_line(status), encode_headers(headers)]
         if not self._keeps_alive:
             parts.append(b"connection: close\r\n")
         return parts

@@ -81,7 +81,9 @@ async def _exchange(
         if 300 <= response.status < 400 and response.status != 304:
             message = f"The provider answered with a redirect ({response.status}), which is never followed."
             raise UpstreamBrokenError(message, code="upstream_redirect")
-        return await relay_raw(response, response_headers(response.headers) + own_headers, sink)
+        return await relay_raw(
+            response, response_headers(response.headers, response.connection_header) + own_headers, sink
+        )
     finally:
         if pump is not None and not pump.done():
             pump.cancel()

@@ -222,7 +222,7 @@ class Walk:
         """Get one variant's answer, retries included; never one that redirects or is no answer."""
         provider = variant.provider
         rewrite = self._rewrite_of(variant)
-        self._strips_usage = self._route is not None and self._is_usage_wanted and provider.injects_usage
+        self._strips_usage = self._is_stream and provider.injects_usage and self._is_usage_wanted
         while True:
             body = rewrite_body(
                 self._api,
@@ -305,7 +305,7 @@ class Walk:
 
     def _headers_of(self, response: UpstreamResponse, variant: BoundVariant) -> Headers:
         outcome = self.outcome
-        headers = response_headers(response.headers)
+        headers = response_headers(response.headers, response.connection_header)
         headers.append((b"x-sluice-request-id", outcome.request_id.encode()))
         headers.append(self._bound.config_header)
         route = self._route
@@ -360,7 +360,7 @@ class Walk:
 
     @property
     def _is_usage_wanted(self) -> bool:
-        return self._is_stream and self._api in _STREAMS_USAGE and may_inject_usage(self._fields)
+        return self._route is not None and self._api in _STREAMS_USAGE and may_inject_usage(self._fields)
 
     @property
     def _hides_model(self) -> bool:

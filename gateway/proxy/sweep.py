@@ -22,12 +22,9 @@ class Watched:
         deadline_s: When it expires, on the loop's clock; worked out by the sweep.
     """
 
-    __slots__ = ("deadline_s", "limit_s", "moved")
-
-    def __init__(self) -> None:
-        self.limit_s = inf
-        self.moved = True
-        self.deadline_s = inf
+    limit_s: float = inf
+    moved = True
+    deadline_s = inf
 
     def expire(self) -> None:
         """Act on the limit having passed; called once per limit."""

@@ -83,42 +83,34 @@ _KEPT_BACK = frozenset(
 """Hop-by-hop, and what speaks of the provider's host: its cookies would be shared by all our users."""
 
 
+_COLON = b": "
 _PLAIN_CONNECTION = frozenset({b"keep-alive", b"close"})
 
 
-def request_headers(headers: Headers, allowed: frozenset[bytes]) -> bytes:
-    """Give the lines of the client's headers that go to a provider: those in `allowed`."""
-    parts: list[bytes] = []
-    for name, value in headers:
-        if name in allowed:
-            parts += (name, b": ", value, b"\r\n")
-    return b"".join(parts)
+def request_headers(headers: Headers, allowed: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
+    """Give the client's headers that go to a provider: those in `allowed`."""
+    return [pair for pair in headers if pair[0] in allowed]
 
 
-def response_headers(headers: Headers) -> list[tuple[bytes, bytes]]:
+def response_headers(headers: Headers, connection: bytes | None) -> list[tuple[bytes, bytes]]:
     """
     Give the provider's headers that go to the client.
 
-    Hop-by-hop ones stay here, also those that `connection` names, and nobody but us says `x-sluice-`.
+    Hop-by-hop ones stay here, also those that the `connection` header (joined, or None) names, and
+    nobody but us says `x-sluice-`.
     """
-    kept = []
-    nominated: set[bytes] | None = None
-    for pair in headers:
-        name = pair[0]
-        if name not in _KEPT_BACK:
-            if not name.startswith(b"x-sluice-"):
-                kept.append(pair)
-        elif name == b"connection" and pair[1].lower() not in _PLAIN_CONNECTION:
-            nominated = (nominated or set()) | {token.strip().lower() for token in pair[1].split(b",")}
-    return kept if nominated is None else [pair for pair in kept if pair[0] not in nominated]
+    kept = [pair for pair in headers if pair[0] not in _KEPT_BACK and pair[0][:9] != b"x-sluice-"]
+    if connection is None or connection.lower() in _PLAIN_CONNECTION:
+        return kept
+    nominated = {token.strip().lower() for token in connection.split(b",")}
+    return [pair for pair in kept if pair[0] not in nominated]
 
 
 def encode_headers(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Give header lines, each with its line end."""
-    parts: list[bytes] = []
-    for name, value in headers:
-        parts += (name, b": ", value, b"\r\n")
-    return b"".join(parts)
+    # Joined by C alone: a loop over twenty headers is a tenth of a request's bytecode.
+    lines = b"\r\n".join(map(_COLON.join, headers))
+    return lines + b"\r\n" if lines else b""
 
 
 def encode_head(first_line: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:

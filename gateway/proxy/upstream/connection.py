@@ -44,10 +44,12 @@ class UpstreamConnection(asyncio.Protocol):
         "_transport",
         "idle_since_s",
         "is_closed",
+        "loop",
     )
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self.loop = pool.loop
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._response: UpstreamResponse | None = None

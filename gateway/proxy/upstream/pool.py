@@ -25,7 +25,7 @@ class Pool:
 
     def __init__(self, provider: Provider, sweep: Sweep) -> None:
         self.provider = provider
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._sweep = sweep
         self._idle: deque[UpstreamConnection] = deque()
         self._open: set[UpstreamConnection] = set()
@@ -48,7 +48,7 @@ class Pool:
     def take_idle(self) -> UpstreamConnection | None:
         """Give a connection that may be used at once, or None."""
         idle = self._idle
-        fresh_after_s = self._loop.time() - self.provider.keepalive_s
+        fresh_after_s = self.loop.time() - self.provider.keepalive_s
         while idle:
             connection = idle.pop()
             if connection.can_send and connection.idle_since_s > fresh_after_s:
@@ -86,10 +86,10 @@ class Pool:
             if not waiter.done():
                 waiter.set_result(connection)
                 return
-        connection.idle_since_s = self._loop.time()
+        connection.idle_since_s = self.loop.time()
         self._idle.append(connection)
         if self._reaper is None:
-            self._reaper = self._loop.call_later(self.provider.keepalive_s, self._reap)
+            self._reaper = self.loop.call_later(self.provider.keepalive_s, self._reap)
 
     def forget(self, connection: UpstreamConnection) -> None:
         """Take note that a connection has closed: its place is free."""
@@ -121,7 +121,7 @@ class Pool:
 
     async def _queue(self) -> UpstreamConnection | None:
         """Wait for a connection, or (None) for a free place."""
-        waiter: asyncio.Future[UpstreamConnection | None] = self._loop.create_future()
+        waiter: asyncio.Future[UpstreamConnection | None] = self.loop.create_future()
         self._waiters.append(waiter)
         seconds = self.provider.timeouts.queue_s
         try:
@@ -152,7 +152,7 @@ class Pool:
         provider = self.provider
         try:
             async with asyncio.timeout(provider.timeouts.connect_s):
-                _, connection = await self._loop.create_connection(
+                _, connection = await self.loop.create_connection(
                     lambda: UpstreamConnection(self),
                     provider.host,
                     provider.port,
@@ -188,10 +188,10 @@ class Pool:
 
     def _reap(self) -> None:
         """Close connections that have been idle too long to be used again; the oldest stand first."""
-        stale_before_s = self._loop.time() - self.provider.keepalive_s
+        stale_before_s = self.loop.time() - self.provider.keepalive_s
         count = sum(1 for connection in self._idle if connection.idle_since_s <= stale_before_s)
         self._drop_idle(count)
-        self._reaper = self._loop.call_later(self.provider.keepalive_s, self._reap) if self._idle else None
+        self._reaper = self.loop.call_later(self.provider.keepalive_s, self._reap) if self._idle else None
 
     def _drop_idle(self, count: int) -> None:
         for _ in range(count):

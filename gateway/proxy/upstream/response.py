@@ -39,23 +39,16 @@ class UpstreamResponse(Watched):
         error: What ended it early, translated; None while all is well.
     """
 
-    __slots__ = (
-        "_connection",
-        "_consumer",
-        "_first_byte_s",
-        "_held",
-        "_idle_s",
-        "_pieces",
-        "_prefers_stream",
-        "_waiter",
-        "_wants_whole",
-        "error",
-        "first",
-        "headers",
-        "is_event_stream",
-        "is_whole",
-        "status",
-    )
+    # Class defaults instead of assignments: one of these is made for every request.
+    status = 0
+    headers: Headers = []  # noqa: RUF012  # Replaced, never changed.
+    first: Mapping[bytes, bytes] = {}  # Replaced, never changed.
+    is_event_stream = False
+    is_whole = False
+    error: GatewayError | None = None
+    _held: bytes | bytearray = b""
+    _consumer: Callable[[bytes], None] | None = None
+    _waiter: asyncio.Future[None] | None = None
 
     def __init__(
         self,
@@ -66,13 +59,7 @@ class UpstreamResponse(Watched):
         first_byte_s: float,
         idle_s: float,
     ) -> None:
-        super().__init__()
-        self.status = 0
-        self.headers: Headers = []
-        self.first: Mapping[bytes, bytes] = {}
-        self.is_event_stream = False
-        self.is_whole = False
-        self.error: GatewayError | None = None
+        self._loop = connection.loop
         self.limit_s = first_byte_s
         self._first_byte_s = first_byte_s
         self._idle_s = idle_s
@@ -80,13 +67,17 @@ class UpstreamResponse(Watched):
         self._wants_whole = wants_whole
         self._prefers_stream = prefers_stream
         self._pieces: list[bytes] = []
-        self._held: bytes | bytearray = b""
-        self._consumer: Callable[[bytes], None] | None = None
-        self._waiter: asyncio.Future[None] | None = None
 
     def header(self, name: bytes) -> bytes | None:
         """Give the first header of this lower-case name."""
         return self.first.get(name)
+
+    @property
+    def connection_header(self) -> bytes | None:
+        """Give all values of the `connection` header, joined."""
+        if b"connection" not in self.first:
+            return None
+        return b",".join([value for name, value in self.headers if name == b"connection"])
 
     async def arrive(self) -> None:
         """
@@ -100,7 +91,7 @@ class UpstreamResponse(Watched):
                 they may be all there are.
         """
         if not (self.is_whole or self.error is not None or (self.status and not self._wants_whole)):
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = self._loop.create_future()
             await self._waiter
         has_events = self.status == 200 and not self._wants_whole and self.is_event_stream
         if self.error is not None and not has_events:
@@ -121,7 +112,7 @@ class UpstreamResponse(Watched):
     async def ended(self) -> None:
         """Wait for the end; afterwards `is_whole` or `error` says which."""
         if not self.is_whole and self.error is None:
-            self._waiter = asyncio.get_running_loop().create_future()
+            self._waiter = self._loop.create_future()
             await self._waiter
 
     def pause(self) -> None:

@@ -13,13 +13,13 @@ from gateway.settings.document.scalars import shown, wrong
 class Section(BaseModel):
     """A mapping of the document: unknown keys are refused, nothing is coerced."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True, defer_build=True)
 
     @classmethod
     @cache
     def unwritten(cls) -> Self:
         """Give the section with nothing written in it; shared, because pydantic would copy a default deeply."""
-        return cls()
+        return cls.model_construct()
 
 
 class FileReference(Section):
