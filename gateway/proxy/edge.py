@@ -18,10 +18,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import httptools
 
@@ -65,6 +65,14 @@ class EdgeLimits:
     write_bytes: int = 64 * 1024
 
 
+class Serving(Protocol):
+    """A request being answered: a task, or something that needs none."""
+
+    def cancel(self) -> object:
+        """Stop: the client has left."""
+        ...
+
+
 class EdgeApp(Protocol):
     """What the edge needs of whoever answers."""
 
@@ -75,8 +83,8 @@ class EdgeApp(Protocol):
         """Give how many bytes of body to hold, or None to have it streamed."""
         ...
 
-    def serve(self, request: ClientRequest, sink: EdgeConnection) -> Coroutine[Any, Any, None]:
-        """Answer one request; must not raise but for cancellation."""
+    def begin(self, request: ClientRequest, sink: EdgeConnection) -> Serving:
+        """Begin to answer a request, perhaps to the end; must not raise."""
         ...
 
     def note_connected(self, connection: EdgeConnection) -> None:
@@ -133,7 +141,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
         self._refusal: GatewayError | None = None
         self._refused_upgrade: ClientRequest | None = None
         # The request being served.
-        self._task: asyncio.Task[None] | None = None
+        self._serving: Serving | None = None
         self._pending: deque[tuple[ClientRequest, bool]] = deque()
         self._keeps_alive = True
         self._flow: Flow | None = None
@@ -163,9 +171,9 @@ class EdgeConnection(asyncio.Protocol, Watched):
         """Cancel what is being answered: nobody is there to read it."""
         self._sweep.discard(self)
         self._pending.clear()
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
+        serving, self._serving = self._serving, None
+        if serving is not None:
+            serving.cancel()
         self._app.note_closed(self)
 
     def eof_received(self) -> bool:
@@ -334,11 +342,6 @@ class EdgeConnection(asyncio.Protocol, Watched):
             self._transport.write(b"0\r\n\r\n")
         self._finish()
 
-    def cancel(self) -> None:
-        """Cancel whoever answers."""
-        if self._task is not None:
-            self._task.cancel()
-
     def abort(self) -> None:
         """Break the connection."""
         self._flow = None
@@ -454,12 +457,14 @@ class EdgeConnection(asyncio.Protocol, Watched):
         self._is_head = request.method == b"HEAD"
         self._current = request
         self._limit(inf if request.stream is None else self._limits.body_s)
-        self._task = self._loop.create_task(self._app.serve(request, self))
+        serving = self._app.begin(request, self)
+        if self._is_serving and self._current is request:
+            self._serving = serving
 
     def _finish(self) -> None:
         """Go on to the next request, or close."""
         self._flow = None
-        self._task = None
+        self._serving = None
         self._is_serving = False
         stream = self._current.stream
         if stream is not None and not cast(EdgeBody, stream).is_whole:
@@ -487,9 +492,9 @@ class EdgeConnection(asyncio.Protocol, Watched):
         if self._pending and self._pending[-1][0] is request:
             self._pending.pop()
         elif self._is_serving and self._current is request:
-            task, self._task = self._task, None
-            if task is not None:
-                task.cancel()
+            serving, self._serving = self._serving, None
+            if serving is not None:
+                serving.cancel()
             if self._has_started:
                 self._transport.abort()
             self._is_serving = False

@@ -96,10 +96,6 @@ class Sink(Protocol):
         """Say that the answer is whole."""
         ...
 
-    def cancel(self) -> None:
-        """Cancel whoever answers, as if the client had left."""
-        ...
-
     def abort(self) -> None:
         """Break the connection: what was sent is not whole and must not look it."""
         ...

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from typing import Protocol
 
 from gateway.assign.choose import assign
 from gateway.clock import Clock
-from gateway.domain.outcome import Fault, Outcome, OutcomeObserver
+from gateway.domain.outcome import Fault, Outcome
 from gateway.domain.provider import Auth
 from gateway.domain.release import Assignment, Reason, Release, Unit
 from gateway.domain.request_id import RequestId
@@ -53,70 +54,161 @@ _FORWARDING = (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via")
 _STREAMS_USAGE = frozenset({Api.CHAT, Api.COMPLETIONS})
 
 
+class WalkOwner(Protocol):
+    """Whoever starts walks and wants to know when they have ended."""
+
+    def note_done(self, walk: Walk, failure: Exception | None) -> None:
+        """Take note that a walk has ended; with a failure of ours, its client may still wait."""
+        ...
+
+
 class Walk:
     """
     One request on its way.
 
     Attributes:
-        outcome: Filled in along the way.
+        request: What is answered.
+        sink: Where the answer goes.
+        outcome: Filled in along the way; whole once the owner is told.
     """
 
     # Class defaults instead of assignments: most requests never touch half of these.
     _early_error: GatewayError | None = None
+    _first: UpstreamResponse | None = None
+    _is_closed = False
+    _is_running = False
     _fields: Fields = {}  # noqa: RUF012  # Replaced, never changed.
     _is_stream = False
     _model = ""
     _response: UpstreamResponse | None = None
     _route: Route | None = None
     _segments: Mapping[str, str] = {}  # Replaced, never changed.
+    _sent: tuple[bytes, bytes] | None = None
     _strips_usage = False
+    _task: asyncio.Task[None] | None = None
+    _owner: WalkOwner
+    _variants: list[BoundVariant]
     _view: BodyView
 
     def __init__(self, bound: BoundTable, api: Api, request: ClientRequest, sink: Sink, clock: Clock) -> None:
         self._bound = bound
         self._api = api
-        self._request = request
-        self._sink = sink
+        self.request = request
+        self.sink = sink
         self._clock = clock
         self._started_s = clock.now_s()
         self.outcome = Outcome(config_version=bound.table.head.version)
 
-    async def run(self, serial: int, observer: OutcomeObserver) -> None:
-        """Answer the request, whatever happens, and tell the observer once."""
-        outcome = self.outcome
+    def begin(self, serial: int, owner: WalkOwner) -> None:
+        """
+        Go as far as can be gone without waiting, and on from there when there is news.
+
+        Nearly every request is chosen, rewritten and sent on an idle connection here, and answered by
+        `_note_arrival` when the provider's answer is whole: no task, no future. Whatever is not as
+        plain as that goes on in a task.
+        """
+        self._owner = owner
         try:
-            variant = await self._first_answer(self._choose(serial))
-            if not self._respond_whole(variant):
-                await self._relay(variant)
-        except asyncio.CancelledError:
-            if self._early_error is None:
-                outcome.is_client_gone = True
-                outcome.status = 499
-                outcome.fault = Fault.CLIENT
-                raise
-            self._refuse(self._early_error)
+            self._variants = self._choose(serial)
+            if not self._send_first(self._variants[0]):
+                self._go_on()
         except GatewayError as error:
             self._refuse(error)
-        except Exception:
-            outcome.status = 500
-            outcome.fault = Fault.GATEWAY
-            raise
-        finally:
-            self._let_go()
-            outcome.duration_ms = self._elapsed_ms()
-            observer.note(outcome)
+            self._close()
+        except Exception as error:
+            self._close(error)
+
+    def cancel(self) -> None:
+        """Stop: the client has left."""
+        if self._is_running:
+            self._cancel_task()
+        elif not self._is_closed:
+            self._cancel_task()
+            self._note_left()
+            self._close()
 
     def end_early(self, error: GatewayError) -> None:
         """Stop waiting for the provider: the client is told `error` in whatever way is left."""
         if self._response is not None:
-            self._arrived.note_error(error)
-        else:
+            self._response.note_error(error)
+        elif self._is_running:
             self._early_error = error
-            self._sink.cancel()
+            self._cancel_task()
+
+    def _send_first(self, variant: BoundVariant) -> bool:
+        """Send the first attempt if a connection is idle."""
+        self._sent = head, body = self._written(variant)
+        connection = variant.provider.pool.take_idle()
+        if connection is None:
+            return False
+        self._note_attempt()
+        response = connection.send(head, body, wants_whole=True, prefers_stream=self._is_stream)
+        self._response = self._first = response
+        response.call_on_arrival(self._note_arrival)
+        return True
+
+    def _note_arrival(self) -> None:
+        """Answer at once where the answer is whole and good; else go on in a task."""
+        response = self._arrived
+        is_plain = response.is_whole and response.status == 200 and not response.is_event_stream
+        try:
+            if is_plain and _is_answer_or_encoded(self._api, response):
+                self._first = None
+                self._respond_whole(self._variants[0])
+                self._close()
+            else:
+                self._go_on()
+        except Exception as error:
+            self._close(error)
+
+    def _cancel_task(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _go_on(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def _run(self) -> None:
+        """Answer the request, whatever happens."""
+        # A task cancelled before its first step never gets here, and nobody would let go for it.
+        self._is_running = True
+        failure: Exception | None = None
+        try:
+            variant = await self._first_answer(self._variants)
+            if not self._respond_whole(variant):
+                await self._relay(variant)
+        except asyncio.CancelledError:
+            if self._early_error is None:
+                self._note_left()
+                raise
+            self._refuse(self._early_error)
+        except GatewayError as error:
+            self._refuse(error)
+        except Exception as error:
+            failure = error
+        finally:
+            self._close(failure)
+
+    def _note_left(self) -> None:
+        outcome = self.outcome
+        outcome.is_client_gone = True
+        outcome.status = 499
+        outcome.fault = Fault.CLIENT
+
+    def _close(self, failure: Exception | None = None) -> None:
+        """Let go of everything and tell the owner, once."""
+        self._is_closed = True
+        self._let_go()
+        outcome = self.outcome
+        if failure is not None:
+            outcome.status = 500
+            outcome.fault = Fault.GATEWAY
+        outcome.duration_ms = self._elapsed_ms()
+        self._owner.note_done(self, failure)
 
     def _choose(self, serial: int) -> list[BoundVariant]:
         """Read the request and give who is to answer it: the arm's variant, then its fallbacks."""
-        request = self._request
+        request = self.request
         if request.first.get(b"content-encoding", b"identity").lower() != b"identity":
             message = "Compressed request bodies are not read here; send it without content-encoding."
             raise UnsupportedMediaError(message)
@@ -139,7 +231,7 @@ class Walk:
         return [variant]
 
     def _choose_arm(self, route: Route, serial: int) -> list[BoundVariant]:
-        if len(self._request.body) > route.max_body_bytes:
+        if len(self.request.body) > route.max_body_bytes:
             message = f"Route {route.name!r} takes requests up to {route.max_body_bytes} bytes."
             raise TooLargeError(message)
         assignment = self._assign(route, serial)
@@ -169,11 +261,11 @@ class Walk:
         return assignment
 
     def _forced(self, route: Route) -> str | None:
-        wanted = self._request.first.get(FORCE_HEADER)
+        wanted = self.request.first.get(FORCE_HEADER)
         if wanted is None:
             return None
         name = wanted.decode("latin-1")
-        if not self._request.is_loopback or any(self._request.header(name) is not None for name in _FORWARDING):
+        if not self.request.is_loopback or any(self.request.header(name) is not None for name in _FORWARDING):
             message = "Variants can be forced only from the gateway's own machine."
             raise ForbiddenError(message, code="force_forbidden")
         if name not in {arm.name for arm in route.release.arms}:
@@ -221,29 +313,41 @@ class Walk:
     async def _ask(self, variant: BoundVariant) -> None:
         """Get one variant's answer, retries included; never one that redirects or is no answer."""
         provider = variant.provider
-        rewrite = self._rewrite_of(variant)
-        self._strips_usage = self._is_stream and provider.injects_usage and self._is_usage_wanted
+        first, self._first = self._first, None
+        (head, body), self._sent = self._sent or self._written(variant), None
         while True:
-            body = rewrite_body(
-                self._api,
-                self._request.body,
-                self._fields,
-                rewrite,
-                self._view,
-                self._segments,
-                inject_usage=self._strips_usage,
-                user=self._user_for(rewrite),
-            )
-            head = variant.head(self._api, self._request, len(body))
             self._response = response = await ask(
-                provider.pool, head, body, prefers_stream=self._is_stream, note_attempt=self._note_attempt
+                provider.pool,
+                head,
+                body,
+                prefers_stream=self._is_stream,
+                note_attempt=self._note_attempt,
+                first=first,
             )
             if not (self._strips_usage and response.status == 400 and b"stream_options" in response.body()):
                 break
             # Refused for what we added: no work was done, and this provider is not asked for usage again.
-            provider.injects_usage = self._strips_usage = False
+            provider.injects_usage = False
+            first = None
             self._let_go()
+            head, body = self._written(variant)
         self._check(response)
+
+    def _written(self, variant: BoundVariant) -> tuple[bytes, bytes]:
+        """Give the head and body of the request to a variant's provider."""
+        rewrite = self._rewrite_of(variant)
+        self._strips_usage = self._is_stream and variant.provider.injects_usage and self._is_usage_wanted
+        body = rewrite_body(
+            self._api,
+            self.request.body,
+            self._fields,
+            rewrite,
+            self._view,
+            self._segments,
+            inject_usage=self._strips_usage,
+            user=self._user_for(rewrite),
+        )
+        return variant.head(self._api, self.request, len(body)), body
 
     def _check(self, response: UpstreamResponse) -> None:
         """Refuse an answer that is none."""
@@ -251,8 +355,8 @@ class Walk:
         if 300 <= status < 400 and status != 304:
             message = f"The provider answered with a redirect ({status}), which is never followed."
             raise UpstreamBrokenError(message, code="upstream_redirect")
-        is_readable = status == 200 and response.is_whole and not is_encoded(response)
-        if is_readable and not response.is_event_stream and not _is_answer(self._api, response.body()):
+        is_readable = status == 200 and response.is_whole and not response.is_event_stream
+        if is_readable and not _is_answer_or_encoded(self._api, response):
             message = "The provider answered 200 with a body that is no answer."
             raise UpstreamBrokenError(message, code="upstream_invalid_answer")
 
@@ -266,7 +370,7 @@ class Walk:
             self._judge(response, variant)
         if not response.is_whole or response.is_event_stream:
             return False
-        self._sink.respond(response.status, self._headers_of(response, variant), self._body_for_client(response))
+        self.sink.respond(response.status, self._headers_of(response, variant), self._body_for_client(response))
         return True
 
     async def _relay(self, variant: BoundVariant) -> None:
@@ -274,7 +378,7 @@ class Walk:
         response = self._arrived
         headers = self._headers_of(response, variant)
         if response.status != 200 or is_encoded(response) or not response.is_event_stream:
-            error = await relay_raw(response, headers, self._sink)
+            error = await relay_raw(response, headers, self.sink)
         else:
             error = await self._relay_events(response, headers)
         if error is not None:
@@ -289,7 +393,7 @@ class Walk:
             model_name=self._route.name if hides and self._route is not None else None,
             instructions=self._client_instructions if hides else None,
         )
-        relay = EventRelay(self._api, tap, self._sink, self._clock, model=self._model)
+        relay = EventRelay(self._api, tap, self.sink, self._clock, model=self._model)
         error = await relay.run(response, headers)
         if relay.first_token_s is not None:
             self.outcome.ttft_ms = (relay.first_token_s - self._started_s) * 1000
@@ -333,7 +437,7 @@ class Walk:
         if outcome.fault is not Fault.PROVIDER:
             fault = Fault.CLIENT if error.status < 500 else Fault.GATEWAY
             self._blame(Fault.PROVIDER if isinstance(error, UpstreamError) else fault, error.code)
-        self._sink.respond(error.status, problem_headers(error, outcome.request_id), render_problem(error))
+        self.sink.respond(error.status, problem_headers(error, outcome.request_id), render_problem(error))
 
     def _blame(self, fault: Fault, code: str) -> None:
         """Take note of whose failure it was; a provider's is not covered by what came after."""
@@ -383,6 +487,10 @@ class Walk:
 
     def _elapsed_ms(self) -> float:
         return (self._clock.now_s() - self._started_s) * 1000
+
+
+def _is_answer_or_encoded(api: Api, response: UpstreamResponse) -> bool:
+    return is_encoded(response) or _is_answer(api, response.body())
 
 
 def _is_answer(api: Api, body: bytes) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+from typing import cast
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -19,7 +20,7 @@ from gateway.domain.table import RoutingTable
 from gateway.domain.variant import Api
 from gateway.errors import GatewayError, NoRouteError, OverloadedError
 from gateway.proxy.bound import BoundTable, Pools
-from gateway.proxy.edge import EdgeConnection, EdgeLimits
+from gateway.proxy.edge import EdgeConnection, EdgeLimits, Serving
 from gateway.proxy.exchange import ClientRequest, Headers
 from gateway.proxy.models import PATH as MODELS
 from gateway.proxy.models import ModelList, route_model
@@ -82,12 +83,12 @@ class DataPlane:
     @property
     def in_flight(self) -> int:
         """Give how many requests are being answered."""
-        return self._in_flight
+        return self._in_flight + len(self._walks)
 
     def counts(self) -> dict[str, int]:
         """Give plain counters for `sluice status`."""
         return {
-            "in_flight": self._in_flight,
+            "in_flight": self.in_flight,
             "served": self._served,
             "routed": self._routed,
             "without_user": self._without_user,
@@ -162,35 +163,48 @@ class DataPlane:
         if self.is_draining and not self._connections:
             self._idle.set()
 
-    async def serve(self, request: ClientRequest, sink: EdgeConnection) -> None:
-        """Answer one request; an error of ours becomes an answer too."""
+    def begin(self, request: ClientRequest, sink: EdgeConnection) -> Serving:
+        """Begin to answer a request."""
+        api = SPLIT.get(request.path)
+        if api is None or request.method != b"POST" or self._bound is None:
+            return self._loop.create_task(self._serve_other(request, sink))
+        walk = Walk(self._bound, api, request, sink, self._clock)
+        self._walks.add(walk)
+        walk.begin(self._next_serial(), self)
+        return walk
+
+    # WalkOwner
+
+    def note_done(self, walk: Walk, failure: Exception | None) -> None:
+        """Count a walk that has ended; see that its client is told of a failure of ours."""
+        self._walks.discard(walk)
+        self._served += 1
+        self._routed += walk.outcome.route is not None
+        self._without_user += walk.outcome.reason is Reason.NO_USER
+        if failure is not None:
+            self._tell_failure(failure, walk.request, cast(EdgeConnection, walk.sink))
+        self._observer.note(walk.outcome)
+
+    async def _serve_other(self, request: ClientRequest, sink: EdgeConnection) -> None:
+        """Answer what is not split; an error of ours becomes an answer too."""
         self._in_flight += 1
         try:
-            api = SPLIT.get(request.path)
-            if api is None or request.method != b"POST" or self._bound is None:
-                await self._answer_other(request, sink)
-                return
-            # What nearly all requests are: no further coroutine than needed.
-            walk = Walk(self._bound, api, request, sink, self._clock)
-            self._walks.add(walk)
-            try:
-                await walk.run(self._next_serial(), self._observer)
-            finally:
-                self._walks.discard(walk)
-                self._routed += walk.outcome.route is not None
-                self._without_user += walk.outcome.reason is Reason.NO_USER
+            await self._answer_other(request, sink)
         except GatewayError as error:
             sink.respond(error.status, problem_headers(error, ""), render_problem(error))
-        except Exception:  # The last line of defence: a fault of ours costs one request, not a connection's worth.
-            log.exception("a request failed inside the gateway")
-            if sink.is_answering(request):
-                ours = GatewayError("The gateway failed; this is not the provider's doing.")
-                sink.respond(ours.status, problem_headers(ours, ""), render_problem(ours))
-            else:
-                sink.abort()
+        except Exception as error:  # The last line of defence: a fault of ours costs one request.
+            self._tell_failure(error, request, sink)
         finally:
             self._in_flight -= 1
             self._served += 1
+
+    def _tell_failure(self, failure: Exception, request: ClientRequest, sink: EdgeConnection) -> None:
+        log.error("a request failed inside the gateway", exc_info=failure)
+        if sink.is_answering(request):
+            ours = GatewayError("The gateway failed; this is not the provider's doing.")
+            sink.respond(ours.status, problem_headers(ours, ""), render_problem(ours))
+        else:
+            sink.abort()
 
     def _connection(self) -> EdgeConnection:
         return EdgeConnection(self, self._edge_sweep, self._loop)

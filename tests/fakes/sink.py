@@ -21,7 +21,6 @@ class RecordingSink:
         content_length: As declared by `start`.
         ended: "respond", "end", "abort", or "" while open.
         flow: Handed over by `start`.
-        task: Who answers, for `cancel`.
         pause_after: Pauses the flow when so many pieces were written; 0 for never.
     """
 
@@ -31,7 +30,6 @@ class RecordingSink:
     content_length: int | None = None
     ended: str = ""
     flow: Flow | None = None
-    task: asyncio.Task[None] | None = None
     pause_after: int = 0
 
     @property
@@ -70,11 +68,6 @@ class RecordingSink:
         """Take note of the end."""
         assert not self.ended, "ended twice"
         self.ended = "end"
-
-    def cancel(self) -> None:
-        """Cancel the task that answers."""
-        if self.task is not None:
-            self.task.cancel()
 
     def abort(self) -> None:
         """Take note of a broken end."""

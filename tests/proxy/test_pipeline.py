@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import orjson
 import pytest
@@ -50,6 +50,7 @@ class Walker:
     pools: Pools
     published: RoutingTable
     outcomes: OutcomeList
+    failures: list[Exception] = field(default_factory=list)
 
     def walk(self, body: bytes, *headers: tuple[bytes, bytes], api: Api = Api.CHAT) -> tuple[Walk, RecordingSink]:
         """Give a walk that has not begun."""
@@ -64,8 +65,15 @@ class Walker:
     ) -> tuple[RecordingSink, Outcome]:
         """Walk a request to its end."""
         walk, sink = self.walk(body, *headers, api=api)
-        await walk.run(1, self.outcomes)
+        n_before = len(self.outcomes.all)
+        walk.begin(1, self)
+        await self.outcomes.until(n_before + 1, seconds=10)
         return sink, self.outcomes.last
+
+    def note_done(self, walk: Walk, failure: Exception | None) -> None:
+        """Keep the outcome, and a failure of ours."""
+        self.failures += [failure] if failure is not None else []
+        self.outcomes.note(walk.outcome)
 
 
 @asynccontextmanager
@@ -277,11 +285,11 @@ async def test_end_early(body: bytes, script: tuple[Step, ...], told: bytes) -> 
     """Ended early, the client is told in whatever way is left, and the provider is not blamed."""
     async with ScriptedUpstream([script]) as upstream, walker(simple_table(upstream.port)) as walking:
         walk, sink = walking.walk(body)
-        sink.task = running = asyncio.ensure_future(walk.run(1, walking.outcomes))
+        walk.begin(1, walking)
         await upstream.until(seen=1)
         await asyncio.sleep(0.05)
         walk.end_early(OverloadedError("The gateway is restarting.", code="draining"))
-        await asyncio.wait_for(running, 0.2)
+        await walking.outcomes.until(1, seconds=0.2)
         assert told in sink.body
         assert walking.outcomes.last.fault is Fault.GATEWAY
         await upstream.until(open_count=0, seconds=0.2)
@@ -292,6 +300,6 @@ async def test_our_failure_is_ours() -> None:
     wrong = variant("current", rewrites={Api.CHAT: Rewrite(system="no prompt")})  # type: ignore[arg-type]
     async with walker(table([provider(1)], [route([wrong])])) as walking:
         walk, _ = walking.walk(CHAT)
-        with pytest.raises(AttributeError):
-            await walk.run(1, walking.outcomes)
+        walk.begin(1, walking)
+        assert [type(failure) for failure in walking.failures] == [AttributeError]
         assert (walking.outcomes.last.status, walking.outcomes.last.fault) == (500, Fault.GATEWAY)

@@ -17,13 +17,19 @@ MAX_RETRY_PAUSE_S = 2.0
 
 
 async def ask(
-    pool: Pool, head: bytes, body: bytes, *, prefers_stream: bool, note_attempt: Callable[[], None]
+    pool: Pool,
+    head: bytes,
+    body: bytes,
+    *,
+    prefers_stream: bool,
+    note_attempt: Callable[[], None],
+    first: UpstreamResponse | None = None,
 ) -> UpstreamResponse:
     """
     Give a provider's answer, its head at least; the caller releases it.
 
     Tried again, as the provider's `retries` allow, only where nothing was sent, or where the provider
-    answered by status that it did no work.
+    answered by status that it did no work. `first` is the first attempt where it has been sent already.
 
     Raises:
         UpstreamError: No answer; the last attempt's.
@@ -31,15 +37,17 @@ async def ask(
     """
     retries = pool.provider.retries
     for left in range(retries.max, -1, -1):
-        note_attempt()
-        try:
-            connection = pool.take_idle() or await pool.acquire()
-        except (UpstreamConnectError, UpstreamTimeoutError):
-            if not left or not retries.on_connect:
-                raise
-            await asyncio.sleep(RETRY_PAUSE_S)
-            continue
-        response = connection.send(head, body, wants_whole=True, prefers_stream=prefers_stream)
+        response, first = first, None
+        if response is None:
+            note_attempt()
+            try:
+                connection = pool.take_idle() or await pool.acquire()
+            except (UpstreamConnectError, UpstreamTimeoutError):
+                if not left or not retries.on_connect:
+                    raise
+                await asyncio.sleep(RETRY_PAUSE_S)
+                continue
+            response = connection.send(head, body, wants_whole=True, prefers_stream=prefers_stream)
         try:
             await response.arrive()
         except BaseException:

@@ -189,6 +189,7 @@ class UpstreamConnection(asyncio.Protocol):
         response.moved = True
         if not response.status:
             self._head_bytes += len(data)
+        response.begin_feed()
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -196,11 +197,12 @@ class UpstreamConnection(asyncio.Protocol):
             if not response.is_whole:
                 response.flush()
                 self._fail("The provider's answer is not valid HTTP.")
-            return
-        if response.status:
-            response.flush()
-        elif self._head_bytes > MAX_HEADER_BYTES:
-            self._fail(_TOO_MANY_HEADERS)
+        else:
+            if response.status:
+                response.flush()
+            elif self._head_bytes > MAX_HEADER_BYTES:
+                self._fail(_TOO_MANY_HEADERS)
+        response.end_feed()
 
     def eof_received(self) -> bool:
         """Let the transport close: a provider that stopped sending has no more to say."""

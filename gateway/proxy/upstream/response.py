@@ -49,6 +49,9 @@ class UpstreamResponse(Watched):
     _held: bytes | bytearray = b""
     _consumer: Callable[[bytes], None] | None = None
     _waiter: asyncio.Future[None] | None = None
+    _on_arrival: Callable[[], None] | None = None
+    _is_being_fed = False
+    _is_due = False
 
     def __init__(
         self,
@@ -75,9 +78,14 @@ class UpstreamResponse(Watched):
     @property
     def connection_header(self) -> bytes | None:
         """Give all values of the `connection` header, joined."""
-        if b"connection" not in self.first:
-            return None
+        value = self.first.get(b"connection")
+        if value is None or len(self.first) == len(self.headers):
+            return value
         return b",".join([value for name, value in self.headers if name == b"connection"])
+
+    def call_on_arrival(self, callback: Callable[[], None]) -> None:
+        """Have `callback` called once, at the moment `arrive` would return or raise."""
+        self._on_arrival = callback
 
     async def arrive(self) -> None:
         """
@@ -132,6 +140,7 @@ class UpstreamResponse(Watched):
     def release(self) -> None:
         """Give the connection back if the answer is whole, else close it. May be called twice."""
         self._consumer = None
+        self._on_arrival = None
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.finish(self)
@@ -208,7 +217,25 @@ class UpstreamResponse(Watched):
         self.note_error(UpstreamTimeoutError(f"The provider sent {what} for {seconds:g} s.", phase=phase))
         self.release()
 
+    def begin_feed(self) -> None:
+        """Hold back news until a read is digested: what follows the answer in it must be seen first."""
+        self._is_being_fed = True
+
+    def end_feed(self) -> None:
+        """Give the news."""
+        self._is_being_fed = False
+        if self._is_due:
+            self._wake()
+
     def _wake(self) -> None:
+        if self._is_being_fed:
+            self._is_due = True
+            return
+        self._is_due = False
+        callback, self._on_arrival = self._on_arrival, None
+        if callback is not None:
+            callback()
+            return
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
