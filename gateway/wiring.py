@@ -239,6 +239,7 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
         last_version=link.last_version,
         table=link.last_table,
     )
+
     def open_port() -> Port:
         # Not before the first table is out: workers wait for that, nobody yet for this.
         from gateway.admin.server import AdminServer

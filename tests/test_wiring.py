@@ -12,8 +12,13 @@ from gateway.domain.release import Arm, Release, ReleaseKind, Role, SlotRange, U
 from gateway.domain.route import Route
 from gateway.domain.table import TableHead, decode_table, encode_table
 from gateway.settings.process import ProcessSettings
-from gateway.wiring import explain_assignment, plan_of, validate_text
+from gateway.wiring import FileCompiler, explain_assignment, plan_of, validate_text
 
+CONFIG = """\
+version: 1
+providers: {local: {base_url: 'http://127.0.0.1:9/v1'}}
+routes: {support: {variants: {a: {}, b: {}}, release: {split: {arms: {a: 50%, b: 50%}}}}}
+"""
 ARMS = (Arm("a", Role.BASELINE, 5_000), Arm("b", Role.CANDIDATE, 5_000))
 RANGES = (SlotRange(0, 5_000, 0), SlotRange(5_000, 10_000, 1))
 RELEASE = Release("exp", ReleaseKind.SPLIT, Unit.USER, ARMS, RANGES)
@@ -53,6 +58,25 @@ def test_validates_in_place(tmp_path: Path) -> None:
     findings = validate_text("version: 1\n", tmp_path / "s.yaml")
     assert findings and findings[0].file == "s.yaml"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_same_buckets_are_not_written_again(tmp_path: Path) -> None:
+    """A reload that moves nobody waits for no disk."""
+    (tmp_path / "s.yaml").write_text(CONFIG)
+    compiler = FileCompiler(tmp_path / "s.yaml", tmp_path, bytes(32))
+    compiler.save(compiler.compile(1))
+    written = (tmp_path / "allocations.json").stat()
+    compiler.save(compiler.compile(2))
+    assert (tmp_path / "allocations.json").stat() == written
+
+
+def test_unchanged_routes_are_the_same(tmp_path: Path) -> None:
+    """A second compilation gives the very routes of the first, so that they need not be encoded again."""
+    (tmp_path / "s.yaml").write_text(CONFIG)
+    compiler = FileCompiler(tmp_path / "s.yaml", tmp_path, bytes(32))
+    first, second = compiler.compile(1), compiler.compile(2)
+    assert first.head.version < second.head.version
+    assert all(one is other for one, other in zip(first.routes, second.routes, strict=True))
 
 
 def test_strange_role_is_refused() -> None:

@@ -94,10 +94,10 @@ class ControlProcess:
             # Workers serve from here on. The operators' socket has listened since before we were born, so
             # who calls it now is answered once the port is up, and nobody's start waits for that.
             self._link.note_ready()
+            self._tasks.spawn(self._follow_files())
             # In a thread, or what was sent would not leave before all of it is imported.
             self._port = await asyncio.to_thread(self._make_port)
             await self._port.open(sock)
-            self._tasks.spawn(self._follow_files())
             leaving = self._tasks.spawn(self._left.wait())
             await asyncio.wait([hearing, leaving], return_when=asyncio.FIRST_COMPLETED)
             return EXIT_FINE if self._left.is_set() else EXIT_ORPHANED

@@ -80,7 +80,7 @@ class ParentLink:
         self._line.send(Kind.REFUSED, encode_message(Refused(lines)))
 
     def note_ready(self) -> None:
-        """Say that the operators' port answers."""
+        """Say that tables come; the operators' port, whose socket listens already, follows."""
         self._line.send(Kind.READY)
 
     async def beat(self) -> None:

@@ -122,6 +122,9 @@ def _compile(
     if document is None:
         findings.raise_errors()
         raise ConfigError([Finding(name, 1, 1, "", "the file has the wrong shape", "see `sluice schema`")])
+    if findings.has_errors:
+        # The document was read without what is wrong in it: these are not the routes as they are written.
+        memo, known = None, Known()
     scope = Scope(document, findings, NamedFiles(folder), environ)
     providers = compile_providers(scope)
     identity = _compile_identity(scope, document.identity)

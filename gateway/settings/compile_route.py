@@ -15,7 +15,7 @@ from gateway.settings.compile_release import compile_release
 from gateway.settings.compile_variant import compile_variant
 from gateway.settings.document.route import RouteSection
 from gateway.settings.inherit import inherit
-from gateway.settings.memo import Kept, spell_around, spell_names
+from gateway.settings.memo import Around, Kept, spell_around
 from gateway.settings.scope import Asked, Scope
 from gateway.settings.yaml_tree import KeyPath
 
@@ -51,17 +51,17 @@ def compile_routes(scope: Scope, previous: Allocations, known: Known) -> dict[st
     compiled: dict[str, Kept] = {}
     taken: dict[str, str] = {}
     around = spell_around(known.root) if known.written else None
-    route_names = spell_names(scope.document.routes)
     for name, section in scope.document.routes.items():
         release_name = section.release.name or name
         if (other := taken.setdefault(release_name, name)) != name:
             _refuse_release_name(scope, ("routes", name), release_name, other, is_written=bool(section.release.name))
         before = previous.by_release.get(release_name)
-        written = known.written.get(name) if around is not None else None
-        seen = b"" if around is None else around + (route_names if section.shadows else b"")
+        written = known.written.get(name)
         kept = known.kept.get(name)
-        if written is None or kept is None or not kept.is_still_right(scope, before, written, seen):
-            kept = _compile(scope, name, section, release_name, before, written or b"", seen)
+        if written is None or around is None:
+            kept = _compile(scope, name, section, release_name, before)
+        elif kept is None or not kept.is_still_right(scope, before, written, around):
+            kept = _compile(scope, name, section, release_name, before, written, around)
         else:
             for warned in kept.warned:
                 scope.findings.warn(warned.path, warned.problem, warned.remedy, key=warned.key)
@@ -82,8 +82,8 @@ def _compile(
     section: RouteSection,
     release_name: str,
     previous: Allocation | None,
-    written: bytes,
-    around: bytes,
+    written: bytes = b"",
+    around: Around | None = None,
 ) -> Kept | None:
     """Give the route with what it was compiled from, fit to be kept if it left no errors."""
     path: KeyPath = ("routes", name)
@@ -102,7 +102,10 @@ def _compile(
     release, allocation = compiled
     return Kept(
         written=written if is_right else b"",
-        around=around,
+        around=around.seen_by(section) if around is not None else b"",
+        providers={one.provider: around.providers[one.provider] for one in variants.values()}
+        if around is not None
+        else {},
         section=section,
         route=_route_of(name, section, variants, release),
         release_name=release_name,

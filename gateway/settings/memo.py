@@ -9,7 +9,7 @@ without a memo the result is the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +33,8 @@ class Kept:
 
     Attributes:
         written: The route's section, spelled out.
-        around: What routes read of other sections, spelled out.
+        around: What it read of other sections, spelled out.
+        providers: The providers its variants name, spelled out.
         section: The section, its shape known to be right.
         route: What it became.
         release_name: Whose buckets these are.
@@ -47,6 +48,7 @@ class Kept:
 
     written: bytes
     around: bytes
+    providers: Mapping[str, bytes]
     section: RouteSection
     route: Route
     release_name: str
@@ -57,9 +59,13 @@ class Kept:
     variables: Mapping[str, str | None] = field(repr=False)
     warned: tuple[Warned, ...] = ()
 
-    def is_still_right(self, scope: Scope, previous: Allocation | None, written: bytes, around: bytes) -> bool:
+    def is_still_right(self, scope: Scope, previous: Allocation | None, written: bytes, around: Around) -> bool:
         """Tell whether compiling again would give the same; reads the files it was compiled from."""
-        if (written, around) != (self.written, self.around) or previous not in (self.allocation, self.previous):
+        if (written, around.seen_by(self.section)) != (self.written, self.around):
+            return False
+        if any(around.providers.get(name) != spelled for name, spelled in self.providers.items()):
+            return False
+        if previous not in (self.allocation, self.previous):
             return False
         if any(scope.environ.get(name) != value for name, value in self.variables.items()):
             return False
@@ -69,6 +75,26 @@ class Kept:
             )
         except OSError:
             return False
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """
+    What routes read of other sections, spelled out.
+
+    Attributes:
+        everywhere: All of it but the following.
+        providers: Each, by name: a route reads those that its variants name.
+        routes: The names of all routes: a shadow's judge is one of them.
+    """
+
+    everywhere: bytes
+    providers: Mapping[str, bytes]
+    routes: bytes
+
+    def seen_by(self, section: RouteSection) -> bytes:
+        """Give what this route reads beside providers."""
+        return self.everywhere + self.routes if section.shadows else self.everywhere
 
 
 class Memo:
@@ -98,19 +124,21 @@ def spell_routes(root: Any) -> dict[str, bytes]:
     return {name: written for name, written in spelled.items() if written is not None}
 
 
-def spell_around(root: Mapping[str, Any]) -> bytes | None:
-    """Give what routes read of other sections, spelled out; None when it is too deep."""
-    around = _without(root, _NOT_READ_BY_ROUTES)
-    if isinstance(providers := around.get("providers"), dict):
-        around["providers"] = {name: _without(one, _NOT_READ_OF_PROVIDERS) for name, one in providers.items()}
-    if "identity" in around:
-        around["identity"] = _without(around["identity"], _NOT_READ_OF_IDENTITY)
-    return _spell(around)
-
-
-def spell_names(routes: Iterable[str]) -> bytes:
-    """Give the names of all routes spelled out: a shadow's judge is one of them."""
-    return orjson.dumps(sorted(routes))
+def spell_around(root: Mapping[str, Any]) -> Around | None:
+    """Give what routes read of other sections; None when it is too deep to be spelled out."""
+    sections = _without(root, _NOT_READ_BY_ROUTES)
+    if "identity" in sections:
+        sections["identity"] = _without(sections["identity"], _NOT_READ_OF_IDENTITY)
+    providers = sections.get("providers")
+    spelled: dict[str, bytes | None] = {}
+    if isinstance(providers, dict):
+        spelled = {name: _spell(_without(one, _NOT_READ_OF_PROVIDERS)) for name, one in providers.items()}
+        sections["providers"] = list(providers)
+    everywhere, routes = _spell(sections), _spell(sorted(root["routes"]))
+    known = {name: one for name, one in spelled.items() if one is not None}
+    if everywhere is None or routes is None or len(known) < len(spelled):
+        return None
+    return Around(everywhere, known, routes)
 
 
 def _without(section: Any, keys: frozenset[str]) -> Any:

@@ -10,6 +10,7 @@ import pytest
 from gateway.clock import SettableClock
 from gateway.control.publish import Publisher, Result
 from gateway.domain.identity import Identity
+from gateway.domain.release import Arm, Release, ReleaseKind, Role, SlotRange, Unit
 from gateway.domain.route import Route
 from gateway.domain.table import TableHead, decode_table
 from gateway.errors import ConfigError, Finding, StateError
@@ -35,12 +36,13 @@ class Script:
 
     says: str | Exception = "a"
     save_raises: Exception | None = None
+    routes: tuple[Route, ...] = ()
     events: list[str] = field(default_factory=list)
 
     def compile(self, version: int) -> Toy:
         if isinstance(self.says, Exception):
             raise self.says
-        return Toy(TableHead(version, self.says, {}, None, Identity(), bytes(32)), self.says)
+        return Toy(TableHead(version, self.says, {}, None, Identity(), bytes(32)), self.says, self.routes)
 
     def save(self, compiled: object) -> None:
         if self.save_raises is not None:
@@ -50,6 +52,12 @@ class Script:
     def publish(self, version: int, encoded: bytes) -> None:
         assert decode_table(encoded).head.version == version
         self.events.append(f"published {version}")
+
+
+def route_of(name: str, arm: str) -> Route:
+    """Give a route whose users all get `arm`."""
+    arms, ranges = (Arm(arm, Role.BASELINE, 10_000),), (SlotRange(0, 10_000, 0),)
+    return Route(name, {}, Release(name, ReleaseKind.FIXED, Unit.USER, arms, ranges))
 
 
 @pytest.fixture
@@ -130,3 +138,14 @@ async def test_refused_file_names_more(script: Script, publisher: Publisher) -> 
     script.says = ConfigError([Finding("f", 3, 4, "a.b", "cannot read 'later.md'")], ["later.md"])
     await publisher.reload("file")
     assert set(publisher.files) == {FILE, Path("later.md")}
+
+
+async def test_edit_of_a_route_is_published(script: Script, publisher: Publisher) -> None:
+    """A route that is another object is encoded again; one that is the same object crosses as it did."""
+    kept, first, second = route_of("kept", "a"), route_of("edited", "a"), route_of("edited", "b")
+    script.routes = (kept, first)
+    await publisher.reload("start")
+    script.says, script.routes = "b", (kept, second)
+    await publisher.reload("file")
+    assert publisher.table is not None
+    assert (publisher.table.route("kept"), publisher.table.route("edited")) == (kept, second)

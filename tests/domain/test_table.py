@@ -6,7 +6,7 @@ from gateway.domain.identity import Identity, Source, SourceKind
 from gateway.domain.provider import Provider
 from gateway.domain.release import Arm, Release, ReleaseKind, Role, SlotRange, Unit
 from gateway.domain.route import Route
-from gateway.domain.table import RoutingTable, TableHead, decode_table, encode_table
+from gateway.domain.table import RoutingTable, TableHead, decode_table, encode_blobs, encode_route, encode_table
 from gateway.domain.variant import Api, Rewrite, Variant
 
 PROVIDER = Provider("local", "http", "127.0.0.1", 9000, "/v1", key="sk-canary")
@@ -71,3 +71,9 @@ def test_repr_hides_secrets() -> None:
     table = decode_table(encode_table(HEAD, ROUTES))
     assert repr(table) == "<RoutingTable v7 0123456789ab: 2 routes>"
     assert "canary" not in repr(table.head) + str(table.head)
+
+
+def test_blobs_make_the_same_table() -> None:
+    """Routes that are encoded one by one make the bytes of the whole."""
+    blobs = {route.name: encode_route(route) for route in ROUTES}
+    assert encode_blobs(HEAD, blobs) == encode_table(HEAD, ROUTES)
