@@ -12,9 +12,13 @@ from gateway.proxy.exchange import ClientRequest, Headers
 from gateway.proxy.sweep import Sweep
 from gateway.proxy.upstream.pool import Pool
 from gateway.wire.headers import CREDENTIALS, FORWARDED, PASSED_THROUGH, encode_headers, request_headers
+from gateway.wire.rewrite import Plan
 
 IDENTITY_ENCODING = (b"accept-encoding", b"identity")
 """Asked of providers where the answer is read on the way; compressed bytes would have to be undone."""
+
+
+EMPTY_REWRITE = Rewrite()
 
 
 class BoundProvider:
@@ -64,11 +68,12 @@ class BoundVariant:
         provider: Where it goes.
     """
 
-    __slots__ = ("_allowed", "_prefixes", "provider", "variant")
+    __slots__ = ("_allowed", "_plans", "_prefixes", "provider", "variant")
 
     def __init__(self, variant: Variant | None, provider: BoundProvider) -> None:
         self.variant = variant
         self.provider = provider
+        self._plans: dict[Api, Plan] = {}
         own: Headers = []
         if variant is not None:
             own = [(name.encode(), value.encode("latin-1")) for name, value in variant.headers]
@@ -82,6 +87,17 @@ class BoundVariant:
             for api in Api
         }
 
+    def rewrite(self, api: Api) -> Rewrite:
+        """Give what it does to requests of this kind."""
+        return EMPTY_REWRITE if self.variant is None else self.variant.rewrites.get(api, EMPTY_REWRITE)
+
+    def plan(self, api: Api) -> Plan:
+        """Give the same, made ready on first use."""
+        plan = self._plans.get(api)
+        if plan is None:
+            plan = self._plans[api] = Plan(api, self.rewrite(api))
+        return plan
+
     def head(self, api: Api, request: ClientRequest, length: int) -> bytes:
         """Give the head of a POST whose body is `length` bytes; our headers win over the client's."""
         prefix = self._prefixes[api]
@@ -89,9 +105,6 @@ class BoundVariant:
             prefix = prefix.replace(b" HTTP/1.1\r\n", request.query + b" HTTP/1.1\r\n", 1)
         theirs = encode_headers(request_headers(request.headers, self._allowed))
         return b"%b%bcontent-length: %d\r\n\r\n" % (prefix, theirs, length)
-
-
-EMPTY_REWRITE = Rewrite()
 
 
 class BoundTable:

@@ -18,7 +18,7 @@ from gateway.domain.provider import Auth
 from gateway.domain.release import Assignment, Reason, Release, Unit
 from gateway.domain.request_id import RequestId
 from gateway.domain.route import ExposeModel, Route
-from gateway.domain.variant import Api, Rewrite, SystemMode, Variant
+from gateway.domain.variant import Api, SystemMode, Variant
 from gateway.errors import (
     BadRequestError,
     ForbiddenError,
@@ -29,7 +29,7 @@ from gateway.errors import (
     UpstreamBrokenError,
     UpstreamError,
 )
-from gateway.proxy.bound import EMPTY_REWRITE, BoundTable, BoundVariant
+from gateway.proxy.bound import BoundTable, BoundVariant
 from gateway.proxy.exchange import ClientRequest, Headers, Sink
 from gateway.proxy.relay import EventRelay, relay_raw
 from gateway.proxy.upstream.attempt import ask
@@ -39,7 +39,6 @@ from gateway.wire.body import Fields, parse_fields, peek_bool, peek_string
 from gateway.wire.fault import fault_of
 from gateway.wire.headers import response_headers
 from gateway.wire.problem import render_problem
-from gateway.wire.rewrite import rewrite_body
 from gateway.wire.stream import StreamTap
 from gateway.wire.usage import may_inject_usage
 from gateway.wire.view import BodyView
@@ -335,19 +334,17 @@ class Walk:
 
     def _written(self, variant: BoundVariant) -> tuple[bytes, bytes]:
         """Give the head and body of the request to a variant's provider."""
-        rewrite = self._rewrite_of(variant)
+        api = self._api
         self._strips_usage = self._is_stream and variant.provider.injects_usage and self._is_usage_wanted
-        body = rewrite_body(
-            self._api,
+        body = variant.plan(api).apply(
             self.request.body,
             self._fields,
-            rewrite,
             self._view,
             self._segments,
             inject_usage=self._strips_usage,
-            user=self._user_for(rewrite),
+            user=self._user_for(variant),
         )
-        return variant.head(self._api, self.request, len(body)), body
+        return variant.head(api, self.request, len(body)), body
 
     def _check(self, response: UpstreamResponse) -> None:
         """Refuse an answer that is none."""
@@ -426,7 +423,7 @@ class Walk:
             response.status,
             is_client_key=variant.provider.provider.auth is Auth.CLIENT,
             param=names_field(response.body()) if response.status in (400, 422) and response.is_whole else None,
-            rewrite=self._rewrite_of(variant),
+            rewrite=variant.rewrite(self._api),
         )
         self._blame(fault, f"upstream_{response.status}")
 
@@ -446,13 +443,9 @@ class Walk:
             outcome.fault = fault
             outcome.error_code = code
 
-    def _rewrite_of(self, variant: BoundVariant) -> Rewrite:
-        if variant.variant is None:
-            return EMPTY_REWRITE
-        return variant.variant.rewrites.get(self._api, EMPTY_REWRITE)
-
-    def _user_for(self, rewrite: Rewrite) -> str | None:
-        if rewrite.system is None or rewrite.system.mode is not SystemMode.TEMPLATE:
+    def _user_for(self, variant: BoundVariant) -> str | None:
+        prompt = variant.rewrite(self._api).system
+        if prompt is None or prompt.mode is not SystemMode.TEMPLATE:
             return None
         return self._bound.identity.user(self._view)
 

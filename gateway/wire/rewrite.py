@@ -7,19 +7,67 @@ from collections.abc import Mapping
 import msgspec
 
 from gateway.domain.request_view import RequestView
-from gateway.domain.variant import Api, Rewrite, SystemPrompt
+from gateway.domain.variant import Api, Rewrite, SystemMode, SystemPrompt
 from gateway.wire.body import Fields, encode_fields
 from gateway.wire.params import (
     clamp_path,
     default_path,
     include_usage,
-    put,
     rename_field,
     set_path,
     unset_path,
 )
-from gateway.wire.system import rewrite_system
+from gateway.wire.system import FirstTurn, rewrite_system
 from gateway.wire.template import render_template, template_pieces
+
+
+class Plan:
+    """
+    A Rewrite made ready for one kind of call: made once per table, applied to every request.
+
+    What needs no look at the client's values (fields that are set, the model, a system prompt that
+    replaces the only one) is put together here, so that a request only merges it in.
+    """
+
+    __slots__ = ("_api", "_first_turn", "_is_merge", "_merged", "_rewrite")
+
+    def __init__(self, api: Api, rewrite: Rewrite) -> None:
+        self._api = api
+        self._rewrite = rewrite
+        looks = (rewrite.rename, rewrite.unset, rewrite.default, rewrite.clamp)
+        self._is_merge = not any(looks) and all(len(path) == 1 for path, _ in rewrite.set)
+        self._merged: Fields = {path[0]: msgspec.Raw(value) for path, value in rewrite.set} if self._is_merge else {}
+        if rewrite.model is not None:
+            self._merged["model"] = msgspec.Raw(rewrite.model)
+        prompt = rewrite.system
+        replaces = api is Api.CHAT and prompt is not None and prompt.mode is SystemMode.REPLACE
+        self._first_turn = FirstTurn(prompt.text) if replaces and prompt is not None else None
+
+    def apply(
+        self,
+        body: bytes,
+        fields: Fields,
+        view: RequestView,
+        segments: Mapping[str, str],
+        *,
+        inject_usage: bool,
+        user: str | None = None,
+    ) -> bytes:
+        """Give the body a variant's provider gets, as `rewrite_body` says."""
+        changed = dict(fields)
+        if not self._is_merge:
+            _rewrite_params(changed, self._rewrite)
+        changed |= self._merged
+        prompt = self._rewrite.system
+        if prompt is not None and (self._first_turn is None or not self._first_turn.replace(changed)):
+            rewrite_system(
+                self._api, changed, prompt, lambda original: _filled(prompt, original, view, segments, user or "")
+            )
+        if inject_usage:
+            include_usage(changed)
+        if _is_same(changed, fields):
+            return body
+        return encode_fields(changed)
 
 
 def rewrite_body(
@@ -46,20 +94,7 @@ def rewrite_body(
         inject_usage: Ask for a stream's usage too, keeping the client's other stream options.
         user: The value for `{user}`: the user id that identity found.
     """
-    changed = dict(fields)
-    _rewrite_params(changed, rewrite)
-    if rewrite.system is not None:
-        prompt = rewrite.system
-        rewrite_system(
-            api, changed, prompt, lambda original: _filled_template(prompt, original, view, segments, user or "")
-        )
-    if rewrite.model is not None:
-        put(changed, "model", msgspec.Raw(rewrite.model))
-    if inject_usage:
-        include_usage(changed)
-    if _is_same(changed, fields):
-        return body
-    return encode_fields(changed)
+    return Plan(api, rewrite).apply(body, fields, view, segments, inject_usage=inject_usage, user=user)
 
 
 def _rewrite_params(fields: Fields, rewrite: Rewrite) -> None:
@@ -75,9 +110,7 @@ def _rewrite_params(fields: Fields, rewrite: Rewrite) -> None:
         clamp_path(fields, clamp)
 
 
-def _filled_template(
-    prompt: SystemPrompt, original: str, view: RequestView, segments: Mapping[str, str], user: str
-) -> str:
+def _filled(prompt: SystemPrompt, original: str, view: RequestView, segments: Mapping[str, str], user: str) -> str:
     values = {"original": original, "user": user}
     for _, name in template_pieces(prompt.text):
         scope, _, key = name.partition(".")

@@ -42,6 +42,45 @@ def rewrite_system(api: Api, fields: Fields, prompt: SystemPrompt, fill: Fill) -
         _replace(api, fields, text)
 
 
+_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+class FirstTurn:
+    """
+    A chat's system prompt, replaced where that takes no look at the other turns.
+
+    Nearly every chat has one system turn and has it first. Where the bytes show that beyond doubt,
+    the turn is cut out and the new one put in its place; the rest is not even parsed apart.
+    """
+
+    __slots__ = ("_openings",)
+
+    def __init__(self, text: str) -> None:
+        literal = msgspec.json.encode(text)
+        self._openings = tuple(
+            (b'[{"role":%b"%b"' % (space, role), b'[{"role":"%b","content":%b}' % (role, literal))
+            for role in (b"system", b"developer")
+            for space in (b"", b" ")
+        )
+
+    def replace(self, fields: Fields) -> bool:
+        """Replace the first turn in place; False where more than bytes must be looked at."""
+        raw = fields.get("messages")
+        if raw is None:
+            return False
+        messages = bytes(raw)
+        # A role in escapes would not be counted, so any escape of that kind leaves the decision to the parser.
+        n_roles = messages.count(b'"system"') + messages.count(b'"developer"')
+        if n_roles != 1 or b"\\u" in messages:
+            return False
+        for opening, replacement in self._openings:
+            if messages.startswith(opening):
+                end = 1 + memoryview(_RAWS.decode(raw)[0]).nbytes
+                fields["messages"] = msgspec.Raw(replacement + messages[end:])
+                return True
+        return False
+
+
 def original_system(api: Api, fields: Fields) -> str:
     """Give all system texts the client sent, joined by blank lines; empty when there are none."""
     texts = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from gateway.domain.variant import Api, SystemMode, SystemPrompt
 from gateway.wire.body import encode_fields, parse_fields
-from gateway.wire.system import original_system, rewrite_system
+from gateway.wire.system import FirstTurn, original_system, rewrite_system
 
 USER = b'{ "role":"user", "content":"\\u0041" }'
 """Spelt so that any re-encoding shows."""
@@ -140,3 +141,43 @@ def test_original_system() -> None:
     """All system texts count, instructions first, empty ones not."""
     fields = parse_fields(b'{"input":[' + ITEM + b',{"role":"system","content":""}],"instructions":"i"}')
     assert original_system(Api.RESPONSES, fields) == "i\n\nit"
+
+
+FIRST = b'[{"role":"system","content":"old"},{"role":"user","content":"hi"}]'
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        FIRST,
+        FIRST.replace(b":", b": ").replace(b",", b", "),
+        FIRST.replace(b"system", b"developer"),
+        b'[{"role":"system","content":[{"type":"text","text":"a"}],"name":"n"}]',
+    ],
+)
+def test_plain_first_turn_is_cut_out(messages: bytes) -> None:
+    """Where the bytes show the one system turn in front, cutting it out gives what parsing gives."""
+    quick, slow = {"messages": msgspec.Raw(messages)}, {"messages": msgspec.Raw(messages)}
+    assert FirstTurn('n"ew').replace(quick)
+    rewrite_system(Api.CHAT, slow, SystemPrompt(SystemMode.REPLACE, 'n"ew'), lambda original: original)
+    assert msgspec.json.decode(quick["messages"]) == msgspec.json.decode(slow["messages"])
+    assert bytes(quick["messages"]).endswith(messages[-20:] if b"user" in messages else b"]")
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        b'[{"role":"user","content":"hi"},{"role":"system","content":"late"}]',
+        b'[{"role":"system","content":"a"},{"role":"developer","content":"b"}]',
+        b'[{"role":"system","content":"a"},{"role":"s\\u0079stem","content":"b"}]',
+        b'[{"role":"system","name":"system","content":"a"}]',
+        b'[{"content":"a","role":"system"}]',
+        b'{"role":"system"}',
+        b"7",
+    ],
+)
+def test_doubtful_turns_are_parsed(messages: bytes) -> None:
+    """Where another system turn may hide, nothing is cut by its looks."""
+    fields = {"messages": msgspec.Raw(messages)}
+    assert not FirstTurn("new").replace(fields)
+    assert bytes(fields["messages"]) == messages
