@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from gateway.assign.identity import CompiledIdentity
 from gateway.domain.provider import Auth, InjectUsage, Provider
-from gateway.domain.request_id import Seal
+from gateway.domain.request_id import Seal, encode_names
 from gateway.domain.route import Route
 from gateway.domain.table import RoutingTable
 from gateway.domain.variant import Api, Rewrite, Variant
@@ -107,6 +109,22 @@ class BoundVariant:
         return b"%b%bcontent-length: %d\r\n\r\n" % (prefix, theirs, length)
 
 
+@dataclass(frozen=True, slots=True)
+class BoundArm:
+    """
+    What the requests of one arm have in common.
+
+    Attributes:
+        headers: Those that name arm and release to the client; empty where they are not shown.
+        names: Route, release and arm as they are sealed into request ids.
+        variants: The arm's own, then its fallbacks.
+    """
+
+    headers: Headers
+    names: bytes
+    variants: list[BoundVariant]
+
+
 class BoundTable:
     """
     One table's view of the world; requests hold it from their first line to their last.
@@ -127,7 +145,7 @@ class BoundTable:
         default = table.head.default_provider
         self.unrouted = None if default is None else BoundVariant(None, providers[default])
         self._variants: dict[tuple[str, str], BoundVariant] = {}
-        self._arm_headers: dict[tuple[str, str], Headers] = {}
+        self._arms: dict[tuple[str, str], BoundArm] = {}
 
     def variant(self, route: Route, name: str) -> BoundVariant:
         """Give a route's variant, bound on first use."""
@@ -138,13 +156,20 @@ class BoundTable:
             self._variants[route.name, name] = bound
         return bound
 
-    def arm_headers(self, route: Route, arm: str) -> Headers:
-        """Give the headers that name the arm and its release."""
-        headers = self._arm_headers.get((route.name, arm))
-        if headers is None:
-            headers = [(b"x-sluice-variant", arm.encode()), (b"x-sluice-release", route.release.name.encode())]
-            self._arm_headers[route.name, arm] = headers
-        return headers
+    def arm(self, route: Route, name: str) -> BoundArm:
+        """Give what requests of an arm have in common, put together on first use."""
+        bound = self._arms.get((route.name, name))
+        if bound is None:
+            release = route.release.name
+            headers = [(b"x-sluice-variant", name.encode()), (b"x-sluice-release", release.encode())]
+            variants = [name, *(fallback for fallback in route.fallback if fallback != name)]
+            bound = BoundArm(
+                headers if route.expose.variant else [],
+                encode_names(route.name, release, name),
+                [self.variant(route, variant) for variant in variants],
+            )
+            self._arms[route.name, name] = bound
+        return bound
 
 
 class Pools:

@@ -16,7 +16,7 @@ from gateway.clock import Clock
 from gateway.domain.outcome import Fault, Outcome
 from gateway.domain.provider import Auth
 from gateway.domain.release import Assignment, Reason, Release, Unit
-from gateway.domain.request_id import RequestId
+from gateway.domain.request_id import encode_names
 from gateway.domain.route import ExposeModel, Route
 from gateway.domain.variant import Api, SystemMode, Variant
 from gateway.errors import (
@@ -29,7 +29,7 @@ from gateway.errors import (
     UpstreamBrokenError,
     UpstreamError,
 )
-from gateway.proxy.bound import BoundTable, BoundVariant
+from gateway.proxy.bound import BoundArm, BoundTable, BoundVariant
 from gateway.proxy.exchange import ClientRequest, Headers, Sink
 from gateway.proxy.relay import EventRelay, relay_raw
 from gateway.proxy.upstream.attempt import ask
@@ -50,6 +50,7 @@ FORCE_HEADER = b"x-sluice-force-variant"
 _FORWARDING = (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via")
 """Any of these says that a proxy on this machine speaks for somebody elsewhere."""
 
+_NO_NAMES = encode_names("", "", "")
 _STREAMS_USAGE = frozenset({Api.CHAT, Api.COMPLETIONS})
 
 
@@ -72,6 +73,7 @@ class Walk:
     """
 
     # Class defaults instead of assignments: most requests never touch half of these.
+    _arm: BoundArm | None = None
     _early_error: GatewayError | None = None
     _first: UpstreamResponse | None = None
     _is_closed = False
@@ -226,7 +228,7 @@ class Walk:
         variant = self._bound.unrouted
         if variant is None:
             raise NoRouteError(_unknown_model(model, self._bound.table.route_names), param="model")
-        self._seal(serial, None, 0)
+        self._seal(_NO_NAMES, 0, serial)
         return [variant]
 
     def _choose_arm(self, route: Route, serial: int) -> list[BoundVariant]:
@@ -242,11 +244,9 @@ class Walk:
         outcome.epoch = release.epoch
         outcome.arm = arm
         outcome.reason = assignment.reason
-        self._seal(serial, arm, assignment.unit_hash)
-        variants = [self._bound.variant(route, arm)]
-        if route.fallback:
-            variants += [self._bound.variant(route, name) for name in route.fallback if name != arm]
-        return variants
+        self._arm = bound = self._bound.arm(route, arm)
+        self._seal(bound.names, assignment.unit_hash, serial)
+        return bound.variants
 
     def _assign(self, route: Route, serial: int) -> Assignment:
         release = route.release
@@ -272,18 +272,10 @@ class Walk:
             raise BadRequestError(message, code="unknown_variant")
         return name
 
-    def _seal(self, serial: int, arm: str | None, unit_hash: int) -> None:
+    def _seal(self, names: bytes, unit_hash: int, serial: int) -> None:
         outcome = self.outcome
-        contents = RequestId(
-            outcome.route or "",
-            outcome.release or "",
-            arm or "",
-            outcome.epoch,
-            unit_hash,
-            self._clock.unix_ms(),
-            serial,
-        )
-        outcome.request_id = self._bound.seal.seal(contents)
+        unix_ms = self._clock.unix_ms()
+        outcome.request_id = self._bound.seal.seal_parts(names, outcome.epoch, unit_hash, unix_ms, serial)
 
     async def _first_answer(self, variants: list[BoundVariant]) -> BoundVariant:
         """
@@ -409,13 +401,11 @@ class Walk:
         headers = response_headers(response.headers, response.connection_header)
         headers.append((b"x-sluice-request-id", outcome.request_id.encode()))
         headers.append(self._bound.config_header)
-        route = self._route
-        if route is not None and variant.variant is not None:
+        if self._arm is not None and variant.variant is not None:
             outcome.served = variant.variant.name
-            if route.expose.variant:
-                headers += self._bound.arm_headers(route, outcome.arm or "")
-                if outcome.served != outcome.arm:
-                    headers.append((b"x-sluice-served", outcome.served.encode()))
+            headers += self._arm.headers
+            if self._arm.headers and outcome.served != outcome.arm:
+                headers.append((b"x-sluice-served", outcome.served.encode()))
         return headers
 
     def _judge(self, response: UpstreamResponse, variant: BoundVariant) -> None:
