@@ -500,6 +500,9 @@ def problem_headers(error: GatewayError, request_id: str) -> Headers:
         headers += [(b"x-sluice-request-id", request_id.encode()), (b"x-request-id", request_id.encode())]
     if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after_s))
+    if error.status == 501:
+        # The SDKs try anything from 500 up three times; this would be refused three times.
+        headers.append((b"x-should-retry", b"false"))
     return headers
 
 

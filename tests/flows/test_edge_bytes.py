@@ -453,7 +453,9 @@ async def test_websocket_is_told_so() -> None:
     """A WebSocket gets a clear error instead of silence."""
     async with gateway() as (plane, upstream), raw_client(plane.port) as client:
         client.send(get("/v1/realtime", headers=("upgrade: websocket", "connection: upgrade")))
-        assert orjson.loads((await client.reply()).body)["error"]["code"] == "not_yet"
+        reply = await client.reply()
+        assert orjson.loads(reply.body)["error"]["code"] == "not_yet"
+        assert reply.headers["x-should-retry"] == "false"
         assert upstream.seen == []
 
 
