@@ -85,7 +85,7 @@ def _guard_of(gatekeeper: Gatekeeper, endpoints: dict[object, Endpoint]) -> Midd
             response = _error_response(error.status, _code_of(error.status), error.reason)
             if "Allow" in error.headers:
                 response.headers["Allow"] = error.headers["Allow"]
-        except Exception:
+        except Exception:  # A fault of ours must not show its traceback to whoever asks.
             log.exception("an operators' request failed", extra={"storm": "admin"})
             response = _error_response(500, "internal", "a fault of ours; the log has it")
         response.headers.update(HEADERS)

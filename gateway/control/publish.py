@@ -158,7 +158,7 @@ class Publisher:
                 self.files = tuple({*self.files, *map(Path, error.files)})
             except (TimeoutError, SluiceError, OSError) as error:
                 result, findings = Result.REFUSED, (self._finding(str(error) or type(error).__name__),)
-            except Exception as error:
+            except Exception as error:  # The control process outlives a fault of the compiler; the table goes on.
                 log.exception("compiling failed in a way it should not")
                 result, findings = Result.REFUSED, (self._finding(f"a fault of ours: {type(error).__name__}: {error}"),)
             report = self._report(result, cause, begun_s, findings)

@@ -61,7 +61,7 @@ class ParentLink:
             _, encoded = decode_versioned(await self._expect(Kind.TABLE))
             try:
                 self.last_table = decode_table(encoded)
-            except Exception:
+            except Exception:  # Unpickling what older code wrote may raise anything.
                 log.warning("the last table is of other code; it goes on until the next", exc_info=True)
 
     async def _expect(self, kind: Kind) -> bytes:

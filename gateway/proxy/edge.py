@@ -4,8 +4,8 @@ The public edge: one client connection, from bytes to requests and from answers 
 Theory of operation
 ===================
 llhttp (what Node parses with) splits the bytes into requests; ambiguous framing is refused, and the
-connection with it. A request is served by one task. Requests that a client sends ahead wait their
-turn. When the client leaves, the task is cancelled at that moment.
+connection with it. One request is served at a time; what a client sends ahead waits its turn. When
+the client leaves, whoever serves it is cancelled at that moment.
 
 A connection is in one of five phases, each with a time limit: idle between requests, receiving a
 head, receiving a body, serving (no limit here: the upstream has its own), and lingering, which
@@ -294,11 +294,6 @@ class EdgeConnection(asyncio.Protocol, Watched):
         self._enqueue(request)
 
     # Sink
-
-    @property
-    def has_started(self) -> bool:
-        """Say whether the client may have seen a byte."""
-        return self._has_started
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer in one piece."""

@@ -75,11 +75,6 @@ class Sink(Protocol):
     Nothing here waits. A client that reads slowly pauses the flow given to `start`.
     """
 
-    @property
-    def has_started(self) -> bool:
-        """Say whether the client may have seen a byte."""
-        ...
-
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer in one piece; the length is added."""
         ...

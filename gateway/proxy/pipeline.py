@@ -116,7 +116,7 @@ class Walk:
         except GatewayError as error:
             self._refuse(error)
             self._close()
-        except Exception as error:
+        except Exception as error:  # A fault of ours: it costs this request, and the owner says so.
             self._close(error)
 
     def cancel(self) -> None:
@@ -159,7 +159,7 @@ class Walk:
                 self._close()
             else:
                 self._go_on()
-        except Exception as error:
+        except Exception as error:  # Raised into the provider's parser it would look like the provider's fault.
             self._close(error)
 
     def _cancel_task(self) -> None:
@@ -185,7 +185,7 @@ class Walk:
             self._refuse(self._early_error)
         except GatewayError as error:
             self._refuse(error)
-        except Exception as error:
+        except Exception as error:  # As in `begin`.
             failure = error
         finally:
             self._close(failure)

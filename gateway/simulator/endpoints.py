@@ -257,5 +257,6 @@ def _object_of(body: bytes) -> dict[str, Any]:
         message = f"We could not parse the JSON body of your request. ({error})"
         raise BadRequestError(message, code="invalid_json") from error
     if not isinstance(parsed, dict):
-        raise BadRequestError("The body must be a JSON object.", code="invalid_json")  # noqa: EM101
+        message = "The body must be a JSON object."
+        raise BadRequestError(message, code="invalid_json")
     return parsed

@@ -13,10 +13,12 @@ from gateway.settings.document.section import HeaderValue, Section
 MAX_RETRIES = 5
 
 
-def parse_retry_cause(value: Any) -> str | int:
+def parse_retry_cause(value: object) -> str | int:
     """Give `connect` or a status by which a provider says that it did no work."""
-    if value == "connect" or (type(value) is int and (value == 429 or 500 <= value <= 599)):
-        return value  # type: ignore[no-any-return]
+    if value == "connect":
+        return "connect"
+    if isinstance(value, int) and (value == 429 or 500 <= value <= 599):
+        return value
     problem = f"{shown(value)} is no reason to ask again"
     raise wrong(problem=problem, remedy="write connect, 429 or a status from 500 to 599")
 
