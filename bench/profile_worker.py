@@ -31,9 +31,9 @@ from bench.load import ClosedLoop, connect_many, run_streams
 from bench.nginx import nginx_provider
 from bench.shape import Address, chat_answer, chat_requests
 from gateway.clock import SystemClock
-from gateway.domain.outcome import Outcome
 from gateway.domain.table import RoutingTable, decode_table, encode_table
 from gateway.proxy.server import DataPlane
+from gateway.record.outcome import Outcome
 from gateway.settings.allocations import Allocations
 from gateway.settings.compile import compile_text
 from gateway.wiring import settle_memory

@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.clock import SystemClock
-from gateway.domain.outcome import Outcome
 from gateway.processes.listen import bind_operators, bind_slots, url_of
 from gateway.processes.state import Endpoints
+from gateway.record.outcome import Outcome
 
 if TYPE_CHECKING:
     from gateway.control.publish import Compiled

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from gateway.assign.choose import assign
 from gateway.clock import Clock
-from gateway.domain.outcome import Fault, Outcome
+from gateway.domain.outcome import Fault
 from gateway.domain.provider import Auth
 from gateway.domain.release import Assignment, Reason, Release, Unit
 from gateway.domain.request_id import encode_names
@@ -34,6 +34,7 @@ from gateway.proxy.exchange import ClientRequest, Headers, Sink
 from gateway.proxy.relay import EventRelay, relay_raw
 from gateway.proxy.upstream.attempt import ask
 from gateway.proxy.upstream.response import UpstreamResponse
+from gateway.record.outcome import Outcome
 from gateway.wire.answer import hide_model, is_whole, names_field
 from gateway.wire.body import Fields, parse_fields, peek_bool, peek_string
 from gateway.wire.fault import fault_of

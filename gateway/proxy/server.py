@@ -12,7 +12,6 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from gateway.clock import Clock
-from gateway.domain.outcome import OutcomeObserver
 from gateway.domain.release import Reason
 from gateway.domain.request_id import RequestId
 from gateway.domain.route import DEFAULT_MAX_BODY_BYTES
@@ -27,6 +26,7 @@ from gateway.proxy.models import ModelList, route_model
 from gateway.proxy.passthrough import pass_through
 from gateway.proxy.pipeline import JSON_TYPE, Walk, problem_headers
 from gateway.proxy.sweep import Sweep
+from gateway.record.outcome import OutcomeObserver
 from gateway.tasks import TaskGroup
 from gateway.wire.problem import render_problem
 

@@ -1,29 +1,8 @@
-"""An outcome begins by claiming nothing."""
+"""The words for how a request ended are what reports and metrics print."""
 
-from gateway.domain.outcome import Fault, Outcome, OutcomeObserver
-
-
-class Notes:
-    """Keeps what it was told."""
-
-    def __init__(self) -> None:
-        self.kept: list[Outcome] = []
-
-    def note(self, outcome: Outcome) -> None:
-        """Take one."""
-        self.kept.append(outcome)
+from gateway.domain.outcome import Fault, Safety
 
 
-def test_blames_nobody() -> None:
-    """Until something is known there is no status, no time and no fault."""
-    outcome = Outcome()
-    assert (outcome.status, outcome.ttfb_ms, outcome.fault, outcome.attempts) == (0, None, Fault.NONE, 0)
-
-
-def test_observer_is_a_shape() -> None:
-    """Whatever has a note method may observe, and gets the outcome itself."""
-    notes = Notes()
-    observer: OutcomeObserver = notes
-    outcome = Outcome(status=200)
-    observer.note(outcome)
-    assert notes.kept == [outcome]
+def test_prints_as_its_word() -> None:
+    """Both go into metrics and files as they are."""
+    assert [f"{Fault.PROVIDER}", f"{Safety.INPUT_BLOCKED}"] == ["provider", "input_blocked"]

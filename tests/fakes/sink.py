@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-from gateway.domain.outcome import Outcome
 from gateway.proxy.exchange import Flow, Headers
+from gateway.record.outcome import Outcome
 
 
 @dataclass(slots=True)

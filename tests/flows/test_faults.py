@@ -12,9 +12,10 @@ import openai
 import pytest
 import uvloop
 
-from gateway.domain.outcome import Fault, Outcome
+from gateway.domain.outcome import Fault
 from gateway.domain.provider import Timeouts
 from gateway.domain.variant import Api, Rewrite
+from gateway.record.outcome import Outcome
 from gateway.simulator.fault import Harm, Mode, Phase
 from gateway.simulator.faults import Cell, every_cell
 from gateway.simulator.provider import SimulatedProvider

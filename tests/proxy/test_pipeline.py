@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from gateway.clock import SystemClock
-from gateway.domain.outcome import Fault, Outcome
+from gateway.domain.outcome import Fault
 from gateway.domain.provider import Auth
 from gateway.domain.release import Reason
 from gateway.domain.route import Expose, ExposeModel
@@ -22,6 +22,7 @@ from gateway.proxy.bound import Pools
 from gateway.proxy.exchange import ClientRequest, Headers, first_values
 from gateway.proxy.pipeline import Walk
 from gateway.proxy.sweep import Sweep
+from gateway.record.outcome import Outcome
 from tests.fakes.plane import CHAT, CHAT_STREAM
 from tests.fakes.sink import OutcomeList, RecordingSink
 from tests.fakes.tables import provider, route, simple_table, table, variant
