@@ -54,12 +54,15 @@ def choose(
         return Assignment(0, Reason.ONLY_ARM)
     is_internal = user is not None and user in internal_users
     if is_internal and release.kind is ReleaseKind.ROLLOUT and (candidate := _live_candidate(release)) is not None:
-        return _hashed(release, unit_key, Reason.INTERNAL, arm=candidate)
+        return _without_bucket(release, candidate, unit_key)
     if release.audience and not _is_in_audience(release, segments):
         return Assignment(release.baseline, Reason.NOT_IN_AUDIENCE)
     if not unit_key:
         return Assignment(release.baseline, Reason.NO_USER)
-    return _hashed(release, unit_key, _INTERNAL if is_internal else _BUCKET)
+    unit_hash = unit_hash_of(release.name, unit_key)
+    slot = slot_of(unit_hash)
+    reason = _INTERNAL if is_internal else _BUCKET
+    return Assignment(owner_of(release.ranges, slot), reason, unit_key, slot, unit_hash)
 
 
 def assign(
@@ -98,13 +101,12 @@ def assign(
     return assignment, segments
 
 
-def _hashed(release: Release, unit_key: str | None, reason: Reason, *, arm: int | None = None) -> Assignment:
-    """Give the owner of the unit's bucket, or `arm` where that is settled already."""
+def _without_bucket(release: Release, arm: int, unit_key: str | None) -> Assignment:
+    """Give an internal user's candidate, with the hash that feedback is attributed by."""
     if not unit_key:
-        return Assignment(release.baseline if arm is None else arm, reason)
+        return Assignment(arm, _INTERNAL)
     unit_hash = unit_hash_of(release.name, unit_key)
-    slot = slot_of(unit_hash)
-    return Assignment(owner_of(release.ranges, slot) if arm is None else arm, reason, unit_key, slot, unit_hash)
+    return Assignment(arm, _INTERNAL, unit_key, slot_of(unit_hash), unit_hash)
 
 
 def _arm_called(release: Release, name: str) -> int:

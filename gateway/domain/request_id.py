@@ -25,7 +25,6 @@ MAX_TOKEN_CHARS = 512
 _TAG_BYTES = 16
 _BLOCK_BYTES = 64
 _HEAD = Struct(">QQIH")
-_NUMBERS = tuple(bytes((number,)) for number in range(-(-MAX_TOKEN_CHARS // _BLOCK_BYTES)))
 _int_of = int.from_bytes  # big-endian unless told otherwise
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
@@ -103,13 +102,20 @@ class Seal:
         """XOR with a key stream of 64-byte blocks; its own inverse."""
         length = len(contents)
         block = self._stream.copy()
-        block.update(tag + _NUMBERS[0])
+        block.update(tag + b"\0")
         stream = block.digest()
+        if length > _BLOCK_BYTES:
+            stream += self._more_stream(tag, length)
+        return (_int_of(contents) ^ _int_of(stream[:length])).to_bytes(length)
+
+    def _more_stream(self, tag: bytes, length: int) -> bytes:
+        """Give the key stream from the second block on."""
+        blocks = []
         for number in range(1, -(-length // _BLOCK_BYTES)):
             block = self._stream.copy()
-            block.update(tag + _NUMBERS[number])
-            stream += block.digest()
-        return (_int_of(contents) ^ _int_of(stream[:length])).to_bytes(length)
+            block.update(tag + bytes((number,)))
+            blocks.append(block.digest())
+        return b"".join(blocks)
 
 
 def encode_names(route: str, release: str, arm: str) -> bytes:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.assign.identity import CompiledIdentity
 from gateway.domain.provider import Auth, InjectUsage, Provider
 from gateway.domain.request_id import Seal, encode_names
-from gateway.domain.route import Route
+from gateway.domain.route import ExposeModel, Route
 from gateway.domain.table import RoutingTable
 from gateway.domain.variant import Api, Rewrite, Variant
 from gateway.proxy.exchange import ClientRequest, Headers
@@ -18,7 +18,6 @@ from gateway.wire.rewrite import Plan
 
 IDENTITY_ENCODING = (b"accept-encoding", b"identity")
 """Asked of providers where the answer is read on the way; compressed bytes would have to be undone."""
-
 
 EMPTY_REWRITE = Rewrite()
 
@@ -89,15 +88,12 @@ class BoundVariant:
             for api in Api
         }
 
-    def rewrite(self, api: Api) -> Rewrite:
-        """Give what it does to requests of this kind."""
-        return EMPTY_REWRITE if self.variant is None else self.variant.rewrites.get(api, EMPTY_REWRITE)
-
     def plan(self, api: Api) -> Plan:
-        """Give the same, made ready on first use."""
+        """Give what it does to requests of this kind, made ready on first use."""
         plan = self._plans.get(api)
         if plan is None:
-            plan = self._plans[api] = Plan(api, self.rewrite(api))
+            rewrites = {} if self.variant is None else self.variant.rewrites
+            plan = self._plans[api] = Plan(api, rewrites.get(api, EMPTY_REWRITE))
         return plan
 
     def head(self, api: Api, request: ClientRequest, length: int) -> bytes:
@@ -115,14 +111,34 @@ class BoundArm:
     What the requests of one arm have in common.
 
     Attributes:
-        headers: Those that name arm and release to the client; empty where they are not shown.
-        names: Route, release and arm as they are sealed into request ids.
+        name: The arm's name, and its variant's.
+        headers: What every answer says of us: the table and, where they are shown, arm and release.
+        sealed_names: Route, release and arm as they go into request ids.
         variants: The arm's own, then its fallbacks.
     """
 
+    name: str
     headers: Headers
-    names: bytes
+    sealed_names: bytes
     variants: list[BoundVariant]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundRoute:
+    """
+    A route made ready.
+
+    Attributes:
+        route: What was published.
+        arms: As in its release.
+        is_one_model: Whether all arms ask for the same model.
+        hides_model: Whether clients see the route's name for the model's.
+    """
+
+    route: Route
+    arms: tuple[BoundArm, ...]
+    is_one_model: bool
+    hides_model: bool
 
 
 class BoundTable:
@@ -131,6 +147,7 @@ class BoundTable:
 
     Attributes:
         table: What was published.
+        version: The table's.
         identity: Compiled once.
         seal: For request ids.
         config_header: The value of `x-sluice-config`.
@@ -138,38 +155,46 @@ class BoundTable:
 
     def __init__(self, table: RoutingTable, providers: dict[str, BoundProvider]) -> None:
         self.table = table
+        self.version = table.head.version
         self.identity = CompiledIdentity(table.head.identity)
         self.seal = Seal(table.head.seal_key)
         self.config_header = (b"x-sluice-config", table.head.config_hash.encode())
         self.providers = providers
         default = table.head.default_provider
         self.unrouted = None if default is None else BoundVariant(None, providers[default])
-        self._variants: dict[tuple[str, str], BoundVariant] = {}
-        self._arms: dict[tuple[str, str], BoundArm] = {}
+        self._routes: dict[str, BoundRoute] = {}
 
-    def variant(self, route: Route, name: str) -> BoundVariant:
-        """Give a route's variant, bound on first use."""
-        bound = self._variants.get((route.name, name))
-        if bound is None:
-            variant = route.variants[name]
-            bound = BoundVariant(variant, self.providers[variant.provider])
-            self._variants[route.name, name] = bound
+    def route(self, name: str) -> BoundRoute | None:
+        """Give the route of this name, made ready on first use; None when there is none."""
+        bound = self._routes.get(name)
+        if bound is None and (route := self.table.route(name)) is not None:
+            bound = self._routes[name] = self._bind(route)
         return bound
 
-    def arm(self, route: Route, name: str) -> BoundArm:
-        """Give what requests of an arm have in common, put together on first use."""
-        bound = self._arms.get((route.name, name))
-        if bound is None:
-            release = route.release.name
-            headers = [(b"x-sluice-variant", name.encode()), (b"x-sluice-release", release.encode())]
-            variants = [name, *(fallback for fallback in route.fallback if fallback != name)]
-            bound = BoundArm(
-                headers if route.expose.variant else [],
-                encode_names(route.name, release, name),
-                [self.variant(route, variant) for variant in variants],
-            )
-            self._arms[route.name, name] = bound
-        return bound
+    def _bind(self, route: Route) -> BoundRoute:
+        names = [arm.name for arm in route.release.arms]
+        used = dict.fromkeys([*names, *route.fallback])
+        variants = {name: self._variant(route.variants[name]) for name in used}
+        return BoundRoute(
+            route,
+            tuple(self._arm(route, name, variants) for name in names),
+            is_one_model=len({route.variants[name].model for name in names}) == 1,
+            hides_model=route.expose.model is ExposeModel.ROUTE,
+        )
+
+    def _variant(self, variant: Variant) -> BoundVariant:
+        return BoundVariant(variant, self.providers[variant.provider])
+
+    def _arm(self, route: Route, name: str, variants: dict[str, BoundVariant]) -> BoundArm:
+        release = route.release.name
+        shown = [(b"x-sluice-variant", name.encode()), (b"x-sluice-release", release.encode())]
+        fallbacks = [variants[fallback] for fallback in route.fallback if fallback != name]
+        return BoundArm(
+            name,
+            [self.config_header, *(shown if route.expose.variant else [])],
+            encode_names(route.name, release, name),
+            [variants[name], *fallbacks],
+        )
 
 
 class Pools:

@@ -184,12 +184,10 @@ class EdgeConnection(asyncio.Protocol, Watched):
         """Parse what came."""
         if self._is_lingering or self._refusal is not None:
             return
-        if self._receiving is not None:
-            self.moved = True
-        else:
-            if not self._head_bytes and not self._is_serving:
-                self._limit(self._limits.header_s)
+        if self._receiving is None:
             self._head_bytes += len(data)
+        else:
+            self.moved = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -197,9 +195,8 @@ class EdgeConnection(asyncio.Protocol, Watched):
         except httptools.HttpParserError:
             if self._refusal is None:
                 self._refusal = _bad_http("The request is not valid HTTP/1.1.")
-        # The parser keeps a header until it ends: one without an end must be stopped from here.
-        if self._receiving is None and self._head_bytes > 2 * self._limits.header_bytes:
-            self._refusal = self._refusal or self._head_too_large()
+        if self._head_bytes:
+            self._note_part_of_head(len(data))
         if self._refusal is not None:
             self._give_up_body()
             self._refuse_when_free()
@@ -246,18 +243,18 @@ class EdgeConnection(asyncio.Protocol, Watched):
         self._receiving = request
         if self._parser.should_upgrade() and not _FRAMING.isdisjoint(request.first):
             self._refused_upgrade = request
-        self._body_limit = self._app.body_limit(request)
-        declared = request.content_length or 0
-        if self._body_limit is not None and declared > self._body_limit:
-            self._refusal = _too_large(self._body_limit)
+        self._body_limit = limit = self._app.body_limit(request)
+        if limit is not None and (request.content_length or 0) > limit:
+            self._refusal = _too_large(limit)
             return
-        if request.header(b"expect") is not None and not self._is_serving:
+        if b"expect" in request.first and not self._is_serving:
             self._transport.write(_CONTINUE)
-        if self._body_limit is None:
+        if limit is None:
             request.stream = EdgeBody(self)
             self._enqueue(request)
         if not self._is_serving:
-            self._limit(self._limits.body_s)
+            self.limit_s = self._limits.body_s
+            self.moved = True
 
     def on_body(self, piece: bytes) -> None:
         """Take a piece of the body."""
@@ -285,27 +282,27 @@ class EdgeConnection(asyncio.Protocol, Watched):
         body, self._body = self._body, b""
         if request is None or self._refusal is not None:
             return
-        if request.stream is not None:
-            cast(EdgeBody, request.stream).note_whole()
-            if self._is_serving and not self._is_write_paused:
-                self._limit(inf)
+        if request.stream is None:
+            request.body = bytes(body)
+            self._enqueue(request)
             return
-        request.body = bytes(body)
-        self._enqueue(request)
+        cast(EdgeBody, request.stream).note_whole()
+        if self._is_serving and not self._is_write_paused:
+            self._limit(inf)
 
     # Sink
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer in one piece."""
-        parts = self._head(status, headers)
+        head = self._head(status, headers)
         self._has_started = True
         if status in _BODILESS:
-            parts.append(_CRLF)
+            head += _CRLF
         else:
-            parts.append(b"content-length: %d\r\n\r\n" % len(body))
+            head += b"content-length: %d\r\n\r\n" % len(body)
             if not self._is_head:
-                parts.append(body)
-        self._transport.write(b"".join(parts))
+                head += body
+        self._transport.write(head)
         self._finish()
 
     def start(self, status: int, headers: Headers, *, flow: Flow, content_length: int | None = None) -> None:
@@ -323,7 +320,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
         else:
             self._is_chunked = True
             framing = b"transfer-encoding: chunked\r\n"
-        self._transport.write(b"".join([*self._head(status, headers), framing, _CRLF]))
+        self._transport.write(self._head(status, headers) + framing + _CRLF)
 
     def write(self, piece: bytes) -> None:
         """Add a piece."""
@@ -398,6 +395,15 @@ class EdgeConnection(asyncio.Protocol, Watched):
         self.limit_s = seconds
         self.moved = True
 
+    def _note_part_of_head(self, piece_bytes: int) -> None:
+        """Give a head its time from its first byte on, and an end: the parser keeps a header until it ends."""
+        if self._receiving is not None:
+            return
+        if self._head_bytes == piece_bytes and not self._is_serving:
+            self._limit(self._limits.header_s)
+        if self._head_bytes > 2 * self._limits.header_bytes:
+            self._refusal = self._refusal or self._head_too_large()
+
     def _head_too_large(self) -> HeadersTooLargeError:
         limits = self._limits
         message = f"A request may have {limits.header_count} headers of {limits.header_bytes} bytes together."
@@ -412,24 +418,33 @@ class EdgeConnection(asyncio.Protocol, Watched):
 
     def _request_of_head(self) -> ClientRequest:
         """Give the request of which the head has arrived, and make room for the next."""
-        if self._head_bytes > self._limits.header_bytes or len(self._headers) > self._limits.header_count:
+        headers = self._headers
+        limits = self._limits
+        if self._head_bytes > limits.header_bytes or len(headers) > limits.header_count:
             self._check_head_size()
-        target, self._target = self._target, b""
-        headers, self._headers = self._headers, []
+        path, query = split_target(self._target)
+        self._target = b""
+        self._headers = []
         self._head_bytes = 0
         first = first_values(headers)
-        version = self._parser.get_http_version()
-        content_length = _checked_framing(headers, first, version)
-        path, query = split_target(target)
+        parser = self._parser
+        version = parser.get_http_version()
+        if version != "1.1" or len(first) != len(headers) or b"transfer-encoding" in first or b"host" not in first:
+            _check_framing(headers, first, version)
+        length = int(first[b"content-length"]) if b"content-length" in first else None
+        is_http10 = version != "1.1"
+        is_local = self._is_loopback
         return ClientRequest(
-            self._parser.get_method(),
+            parser.get_method(),
             path,
             query,
             headers,
             first,
-            content_length=content_length,
-            is_loopback=self._is_loopback,
-            is_http10=version == "1.0",
+            b"",
+            None,
+            length,
+            is_loopback=is_local,
+            is_http10=is_http10,
         )
 
     def _enqueue(self, request: ClientRequest) -> None:
@@ -446,12 +461,12 @@ class EdgeConnection(asyncio.Protocol, Watched):
     def _serve(self, request: ClientRequest, *, keeps_alive: bool) -> None:
         self._is_serving = True
         self._has_started = False
-        self._flow = None
         self._is_http10 = request.is_http10
         self._keeps_alive = keeps_alive and not request.is_http10
         self._is_head = request.method == b"HEAD"
         self._current = request
-        self._limit(inf if request.stream is None else self._limits.body_s)
+        self.limit_s = inf if request.stream is None else self._limits.body_s
+        self.moved = True
         serving = self._app.begin(request, self)
         if self._is_serving and self._current is request:
             self._serving = serving
@@ -472,8 +487,13 @@ class EdgeConnection(asyncio.Protocol, Watched):
             self._serve_next()
         elif self._refusal is not None:
             self._refuse_when_free()
+        elif self._head_bytes:
+            self._limit(self._limits.header_s)
+        elif self._receiving is not None:
+            self._limit(self._limits.body_s)
         else:
-            self._limit(self._limits.drain_idle_s if self._app.is_draining else self._limits.idle_s)
+            self.limit_s = self._limits.drain_idle_s if self._app.is_draining else self._limits.idle_s
+            self.moved = True
 
     def _serve_next(self) -> None:
         request, keeps_alive = self._pending.popleft()
@@ -494,14 +514,12 @@ class EdgeConnection(asyncio.Protocol, Watched):
                 self._transport.abort()
             self._is_serving = False
 
-    def _head(self, status: int, headers: Headers) -> list[bytes]:
-        """Give the pieces of a head up to its framing."""
+    def _head(self, status: int, headers: Headers) -> bytes:
+        """Give a head up to its framing."""
         if self._app.is_draining:
             self._keeps_alive = False
-        parts = [_STATUS_LINES.get(status) or _status_line(status), encode_headers(headers)]
-        if not self._keeps_alive:
-            parts.append(b"connection: close\r\n")
-        return parts
+        head = (_STATUS_LINES.get(status) or _status_line(status)) + encode_headers(headers)
+        return head if self._keeps_alive else head + b"connection: close\r\n"
 
     def _refuse_when_free(self) -> None:
         """Answer a broken request once those before it are answered, and read nothing more."""
@@ -511,7 +529,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
         self._keeps_alive = False
         body = render_problem(error)
         head = self._head(error.status, [(b"content-type", b"application/json")])
-        self._transport.write(b"".join([*head, b"content-length: %d\r\n\r\n" % len(body), body]))
+        self._transport.write(head + b"content-length: %d\r\n\r\n" % len(body) + body)
         self._linger()
 
     def _linger(self) -> None:
@@ -552,8 +570,8 @@ def _is_loopback(host: str) -> bool:
     return host.startswith("127.") or host in ("::1", "::ffff:127.0.0.1")
 
 
-def _checked_framing(headers: Headers, first: Mapping[bytes, bytes], version: str) -> int | None:
-    """Give the declared length; refuse what two servers might read differently and llhttp lets through."""
+def _check_framing(headers: Headers, first: Mapping[bytes, bytes], version: str) -> None:
+    """Refuse what two servers might read differently and llhttp lets through."""
     if version not in ("1.1", "1.0"):
         problem = "Only HTTP/1.1 and HTTP/1.0 are spoken here."
         raise _bad_http(problem)
@@ -566,8 +584,6 @@ def _checked_framing(headers: Headers, first: Mapping[bytes, bytes], version: st
     if version == "1.1" and b"host" not in first:
         problem = "A request needs a Host header."
         raise _bad_http(problem)
-    length = first.get(b"content-length")
-    return None if length is None else int(length)
 
 
 def _refuse_doubles(headers: Headers) -> None:

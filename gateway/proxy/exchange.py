@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -17,10 +18,9 @@ class BodyStream(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class ClientRequest:
+class ClientRequest(msgspec.Struct):
     """
-    A request as its client sent it.
+    A request as its client sent it. A struct, because one is made per request.
 
     Attributes:
         method: As sent, upper case.

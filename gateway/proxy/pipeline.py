@@ -8,17 +8,16 @@ comes in, a sink takes the answer, one Outcome goes to the observer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from gateway.assign.choose import assign
 from gateway.clock import Clock
 from gateway.domain.outcome import Fault
 from gateway.domain.provider import Auth
-from gateway.domain.release import Assignment, Reason, Release, Unit
+from gateway.domain.release import Assignment, Reason, Unit
 from gateway.domain.request_id import encode_names
-from gateway.domain.route import ExposeModel, Route
-from gateway.domain.variant import Api, SystemMode, Variant
+from gateway.domain.route import Route
+from gateway.domain.variant import Api
 from gateway.errors import (
     BadRequestError,
     ForbiddenError,
@@ -29,7 +28,7 @@ from gateway.errors import (
     UpstreamBrokenError,
     UpstreamError,
 )
-from gateway.proxy.bound import BoundArm, BoundTable, BoundVariant
+from gateway.proxy.bound import BoundArm, BoundRoute, BoundTable, BoundVariant
 from gateway.proxy.exchange import ClientRequest, Headers, Sink
 from gateway.proxy.relay import EventRelay, relay_raw
 from gateway.proxy.upstream.attempt import ask
@@ -51,6 +50,8 @@ FORCE_HEADER = b"x-sluice-force-variant"
 _FORWARDING = (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"via")
 """Any of these says that a proxy on this machine speaks for somebody elsewhere."""
 
+# Looked up once: on Python 3.11 an enum's member costs 0.2 µs each time.
+_EMBEDDINGS, _PER_REQUEST = Api.EMBEDDINGS, Unit.REQUEST
 _NO_NAMES = encode_names("", "", "")
 _STREAMS_USAGE = frozenset({Api.CHAT, Api.COMPLETIONS})
 
@@ -75,6 +76,7 @@ class Walk:
 
     # Class defaults instead of assignments: most requests never touch half of these.
     _arm: BoundArm | None = None
+    _bound_route: BoundRoute | None = None
     _early_error: GatewayError | None = None
     _first: UpstreamResponse | None = None
     _is_closed = False
@@ -83,25 +85,26 @@ class Walk:
     _is_stream = False
     _model = ""
     _response: UpstreamResponse | None = None
-    _route: Route | None = None
-    _segments: Mapping[str, str] = {}  # Replaced, never changed.
+    _segments: dict[str, str] = {}  # noqa: RUF012  # Replaced, never changed.
     _sent: tuple[bytes, bytes] | None = None
     _strips_usage = False
     _task: asyncio.Task[None] | None = None
-    _owner: WalkOwner
     _variants: list[BoundVariant]
     _view: BodyView
 
-    def __init__(self, bound: BoundTable, api: Api, request: ClientRequest, sink: Sink, clock: Clock) -> None:
+    def __init__(
+        self, bound: BoundTable, api: Api, request: ClientRequest, sink: Sink, clock: Clock, owner: WalkOwner
+    ) -> None:
         self._bound = bound
         self._api = api
         self.request = request
         self.sink = sink
         self._clock = clock
+        self._owner = owner
         self._started_s = clock.now_s()
-        self.outcome = Outcome(config_version=bound.table.head.version)
+        self.outcome = Outcome(bound.version, clock.unix_ms(), api=api)
 
-    def begin(self, serial: int, owner: WalkOwner) -> None:
+    def begin(self, serial: int) -> None:
         """
         Go as far as can be gone without waiting, and on from there when there is news.
 
@@ -109,10 +112,9 @@ class Walk:
         `_note_arrival` when the provider's answer is whole: no task, no future. Whatever is not as
         plain as that goes on in a task.
         """
-        self._owner = owner
         try:
-            self._variants = self._choose(serial)
-            if not self._send_first(self._variants[0]):
+            self._variants = variants = self._choose(serial)
+            if not self._send_first(variants[0]):
                 self._go_on()
         except GatewayError as error:
             self._refuse(error)
@@ -143,7 +145,7 @@ class Walk:
         connection = variant.provider.pool.take_idle()
         if connection is None:
             return False
-        self._note_attempt()
+        self.outcome.attempts = 1
         response = connection.send(head, body, wants_whole=True, prefers_stream=self._is_stream)
         self._response = self._first = response
         response.call_on_arrival(self._note_arrival)
@@ -152,9 +154,13 @@ class Walk:
     def _note_arrival(self) -> None:
         """Answer at once where the answer is whole and good; else go on in a task."""
         response = self._arrived
-        is_plain = response.is_whole and response.status == 200 and not response.is_event_stream
         try:
-            if is_plain and _is_answer_or_encoded(self._api, response):
+            if (
+                response.status == 200
+                and response.is_whole
+                and not response.is_event_stream
+                and _is_answer_or_encoded(self._api, response)
+            ):
                 self._first = None
                 self._respond_whole(self._variants[0])
                 self._close()
@@ -205,66 +211,73 @@ class Walk:
         if failure is not None:
             outcome.status = 500
             outcome.fault = Fault.GATEWAY
-        outcome.duration_ms = self._elapsed_ms()
+        outcome.duration_ms = (self._clock.now_s() - self._started_s) * 1000
         self._owner.note_done(self, failure)
 
     def _choose(self, serial: int) -> list[BoundVariant]:
         """Read the request and give who is to answer it: the arm's variant, then its fallbacks."""
         request = self.request
-        if request.first.get(b"content-encoding", b"identity").lower() != b"identity":
+        first = request.first
+        if b"content-encoding" in first and first[b"content-encoding"].lower() != b"identity":
             message = "Compressed request bodies are not read here; send it without content-encoding."
             raise UnsupportedMediaError(message)
         self._fields = fields = parse_fields(request.body)
-        self._is_stream = self.outcome.is_stream = peek_bool(fields, "stream")
+        outcome = self.outcome
+        if "stream" in fields:
+            self._is_stream = outcome.is_stream = peek_bool(fields, "stream")
         model = peek_string(fields, "model")
         if model is None:
             message = "The request names no model; send a route's name as 'model'."
             raise BadRequestError(message, code="missing_model", param="model")
-        self._model = model
-        self._view = BodyView(self._api, request.first, fields)
-        self._route = route = self._bound.table.route(model)
+        self._model = outcome.model_requested = model
+        self._view = BodyView(self._api, first, fields)
+        route = self._bound.route(model)
         return self._choose_default(model, serial) if route is None else self._choose_arm(route, serial)
 
     def _choose_default(self, model: str, serial: int) -> list[BoundVariant]:
-        variant = self._bound.unrouted
+        bound = self._bound
+        variant = bound.unrouted
         if variant is None:
-            raise NoRouteError(_unknown_model(model, self._bound.table.route_names), param="model")
-        self._seal(_NO_NAMES, 0, serial)
+            raise NoRouteError(_unknown_model(model, bound.table.route_names), param="model")
+        outcome = self.outcome
+        outcome.request_id = bound.seal.seal_parts(_NO_NAMES, 0, 0, outcome.unix_ms, serial)
         return [variant]
 
-    def _choose_arm(self, route: Route, serial: int) -> list[BoundVariant]:
+    def _choose_arm(self, bound_route: BoundRoute, serial: int) -> list[BoundVariant]:
+        self._bound_route = bound_route
+        route = bound_route.route
         if len(self.request.body) > route.max_body_bytes:
             message = f"Route {route.name!r} takes requests up to {route.max_body_bytes} bytes."
             raise TooLargeError(message)
-        assignment = self._assign(route, serial)
+        bound = self._bound
         release = route.release
-        arm = release.arms[assignment.arm].name
+        forced = self._forced(route) if FORCE_HEADER in self.request.first else None
+        if self._api is _EMBEDDINGS and not bound_route.is_one_model:
+            # Vectors of two models do not compare: an index must not be filled by a coin.
+            assignment = Assignment(release.baseline, Reason.ONLY_ARM)
+        else:
+            key = f"{serial:08x}" if release.unit is _PER_REQUEST else None
+            assignment, segments = assign(release, bound.identity, self._view, forced=forced, request_key=key)
+            self._segments = segments
+        self._arm = arm = bound_route.arms[assignment.arm]
+        self._note_assignment(route, arm, assignment, serial)
+        return arm.variants
+
+    def _note_assignment(self, route: Route, arm: BoundArm, assignment: Assignment, serial: int) -> None:
         outcome = self.outcome
         outcome.route = route.name
-        outcome.release = release.name
-        outcome.epoch = release.epoch
-        outcome.arm = arm
+        outcome.release = route.release.name
+        outcome.epoch = epoch = route.release.epoch
+        outcome.arm = arm.name
         outcome.reason = assignment.reason
-        self._arm = bound = self._bound.arm(route, arm)
-        self._seal(bound.names, assignment.unit_hash, serial)
-        return bound.variants
+        outcome.unit_hash = unit_hash = assignment.unit_hash
+        if self._segments:
+            outcome.segments = self._segments
+        seal = self._bound.seal
+        outcome.request_id = seal.seal_parts(arm.sealed_names, epoch, unit_hash, outcome.unix_ms, serial)
 
-    def _assign(self, route: Route, serial: int) -> Assignment:
-        release = route.release
-        forced = self._forced(route)
-        if self._api is Api.EMBEDDINGS and len({v.model for v in _variants_of_arms(route)}) > 1:
-            # Vectors of two models do not compare: an index must not be filled by a coin.
-            return Assignment(release.baseline, Reason.ONLY_ARM)
-        assignment, self._segments = assign(
-            release, self._bound.identity, self._view, forced=forced, request_key=_request_key(release, serial)
-        )
-        return assignment
-
-    def _forced(self, route: Route) -> str | None:
-        wanted = self.request.first.get(FORCE_HEADER)
-        if wanted is None:
-            return None
-        name = wanted.decode("latin-1")
+    def _forced(self, route: Route) -> str:
+        name = self.request.first[FORCE_HEADER].decode("latin-1")
         if not self.request.is_loopback or any(self.request.header(name) is not None for name in _FORWARDING):
             message = "Variants can be forced only from the gateway's own machine."
             raise ForbiddenError(message, code="force_forbidden")
@@ -272,11 +285,6 @@ class Walk:
             message = f"{name!r} is not an arm of route {route.name!r}."
             raise BadRequestError(message, code="unknown_variant")
         return name
-
-    def _seal(self, names: bytes, unit_hash: int, serial: int) -> None:
-        outcome = self.outcome
-        unix_ms = self._clock.unix_ms()
-        outcome.request_id = self._bound.seal.seal_parts(names, outcome.epoch, unit_hash, unix_ms, serial)
 
     async def _first_answer(self, variants: list[BoundVariant]) -> BoundVariant:
         """
@@ -328,16 +336,13 @@ class Walk:
     def _written(self, variant: BoundVariant) -> tuple[bytes, bytes]:
         """Give the head and body of the request to a variant's provider."""
         api = self._api
-        self._strips_usage = self._is_stream and variant.provider.injects_usage and self._is_usage_wanted
-        body = variant.plan(api).apply(
-            self.request.body,
-            self._fields,
-            self._view,
-            self._segments,
-            inject_usage=self._strips_usage,
-            user=self._user_for(variant),
-        )
-        return variant.head(api, self.request, len(body)), body
+        request = self.request
+        view = self._view
+        plan = variant.plan(api)
+        self._strips_usage = injects = self._is_stream and variant.provider.injects_usage and self._is_usage_wanted
+        user = self._bound.identity.user(view) if plan.needs_user else None
+        body = plan.apply(request.body, self._fields, view, self._segments, inject_usage=injects, user=user)
+        return variant.head(api, request, len(body)), body
 
     def _check(self, response: UpstreamResponse) -> None:
         """Refuse an answer that is none."""
@@ -354,13 +359,13 @@ class Walk:
         """Send an answer that has all arrived; False when it has to be relayed."""
         response = self._arrived
         outcome = self.outcome
-        outcome.status = response.status
-        outcome.ttfb_ms = self._elapsed_ms()
-        if response.status >= 400:
+        outcome.status = status = response.status
+        outcome.ttfb_ms = (self._clock.now_s() - self._started_s) * 1000
+        if status >= 400:
             self._judge(response, variant)
         if not response.is_whole or response.is_event_stream:
             return False
-        self.sink.respond(response.status, self._headers_of(response, variant), self._body_for_client(response))
+        self.sink.respond(status, self._headers_of(response, variant), self._body_for_client(response))
         return True
 
     async def _relay(self, variant: BoundVariant) -> None:
@@ -376,12 +381,12 @@ class Walk:
             self._blame(Fault.PROVIDER if isinstance(error, UpstreamError) else Fault.GATEWAY, error.code)
 
     async def _relay_events(self, response: UpstreamResponse, headers: Headers) -> GatewayError | None:
-        hides = self._hides_model
+        name = self._name_for_model
         tap = StreamTap(
             self._api,
             strip_usage=self._strips_usage,
-            model_name=self._route.name if hides and self._route is not None else None,
-            instructions=self._client_instructions if hides else None,
+            model_name=name,
+            instructions=None if name is None else self._client_instructions,
         )
         relay = EventRelay(self._api, tap, self.sink, self._clock, model=self._model)
         error = await relay.run(response, headers)
@@ -393,20 +398,23 @@ class Walk:
 
     def _body_for_client(self, response: UpstreamResponse) -> bytes:
         body = response.body()
-        if not self._hides_model or self._route is None or response.status != 200 or is_encoded(response):
+        name = self._name_for_model
+        if name is None or response.status != 200 or is_encoded(response):
             return body
-        return hide_model(self._api, body, self._route.name, self._client_instructions)
+        return hide_model(self._api, body, name, self._client_instructions)
 
     def _headers_of(self, response: UpstreamResponse, variant: BoundVariant) -> Headers:
         outcome = self.outcome
         headers = response_headers(response.headers, response.connection_header)
         headers.append((b"x-sluice-request-id", outcome.request_id.encode()))
-        headers.append(self._bound.config_header)
-        if self._arm is not None and variant.variant is not None:
-            outcome.served = variant.variant.name
-            headers += self._arm.headers
-            if self._arm.headers and outcome.served != outcome.arm:
-                headers.append((b"x-sluice-served", outcome.served.encode()))
+        arm = self._arm
+        if arm is None or variant.variant is None:
+            headers.append(self._bound.config_header)
+            return headers
+        headers += arm.headers
+        outcome.served = served = variant.variant.name
+        if served != arm.name and len(arm.headers) > 1:  # Shown where the arm is.
+            headers.append((b"x-sluice-served", served.encode()))
         return headers
 
     def _judge(self, response: UpstreamResponse, variant: BoundVariant) -> None:
@@ -414,7 +422,7 @@ class Walk:
             response.status,
             is_client_key=variant.provider.provider.auth is Auth.CLIENT,
             param=names_field(response.body()) if response.status in (400, 422) and response.is_whole else None,
-            rewrite=variant.rewrite(self._api),
+            rewrite=variant.plan(self._api).rewrite,
         )
         self._blame(fault, f"upstream_{response.status}")
 
@@ -434,12 +442,6 @@ class Walk:
             outcome.fault = fault
             outcome.error_code = code
 
-    def _user_for(self, variant: BoundVariant) -> str | None:
-        prompt = variant.rewrite(self._api).system
-        if prompt is None or prompt.mode is not SystemMode.TEMPLATE:
-            return None
-        return self._bound.identity.user(self._view)
-
     @property
     def _arrived(self) -> UpstreamResponse:
         if self._response is None:
@@ -448,11 +450,13 @@ class Walk:
 
     @property
     def _is_usage_wanted(self) -> bool:
-        return self._route is not None and self._api in _STREAMS_USAGE and may_inject_usage(self._fields)
+        return self._bound_route is not None and self._api in _STREAMS_USAGE and may_inject_usage(self._fields)
 
     @property
-    def _hides_model(self) -> bool:
-        return self._route is not None and self._route.expose.model is ExposeModel.ROUTE
+    def _name_for_model(self) -> str | None:
+        """Give the route's name where clients see it for the model's."""
+        bound_route = self._bound_route
+        return bound_route.route.name if bound_route is not None and bound_route.hides_model else None
 
     @property
     def _client_instructions(self) -> bytes | None:
@@ -469,15 +473,11 @@ class Walk:
         if response is not None:
             response.release()
 
-    def _elapsed_ms(self) -> float:
-        return (self._clock.now_s() - self._started_s) * 1000
-
 
 def _is_answer_or_encoded(api: Api, response: UpstreamResponse) -> bool:
-    return is_encoded(response) or _is_answer(api, response.body())
-
-
-def _is_answer(api: Api, body: bytes) -> bool:
+    if is_encoded(response):
+        return True
+    body = response.body()
     try:
         body.decode()
     except UnicodeDecodeError:
@@ -485,13 +485,10 @@ def _is_answer(api: Api, body: bytes) -> bool:
     return is_whole(api, body)
 
 
-def _request_key(release: Release, serial: int) -> str | None:
-    return f"{serial:08x}" if release.unit is Unit.REQUEST else None
-
-
 def is_encoded(response: UpstreamResponse) -> bool:
     """Say whether the body is compressed, against what was asked: then it is passed on unread."""
-    return (response.header(b"content-encoding") or b"identity").lower() != b"identity"
+    encoding = response.first.get(b"content-encoding")
+    return encoding is not None and encoding.lower() != b"identity"
 
 
 def problem_headers(error: GatewayError, request_id: str) -> Headers:
@@ -505,10 +502,6 @@ def problem_headers(error: GatewayError, request_id: str) -> Headers:
         # The SDKs try anything from 500 up three times; this would be refused three times.
         headers.append((b"x-should-retry", b"false"))
     return headers
-
-
-def _variants_of_arms(route: Route) -> Iterator[Variant]:
-    return (route.variants[arm.name] for arm in route.release.arms)
 
 
 def _unknown_model(model: str, names: tuple[str, ...]) -> str:

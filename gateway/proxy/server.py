@@ -40,6 +40,7 @@ EDGE_TICK_S = 0.5
 LAST_WORDS_S = 0.05
 """For the errors that end a drain to be written before the connections close."""
 
+_NO_USER = Reason.NO_USER
 _LIVE = b"/livez"
 _READY = b"/readyz"
 
@@ -168,9 +169,9 @@ class DataPlane:
         api = SPLIT.get(request.path)
         if api is None or request.method != b"POST" or self._bound is None:
             return self._loop.create_task(self._serve_other(request, sink))
-        walk = Walk(self._bound, api, request, sink, self._clock)
+        walk = Walk(self._bound, api, request, sink, self._clock, self)
         self._walks.add(walk)
-        walk.begin(self._next_serial(), self)
+        walk.begin(self._next_serial())
         return walk
 
     # WalkOwner
@@ -178,12 +179,15 @@ class DataPlane:
     def note_done(self, walk: Walk, failure: Exception | None) -> None:
         """Count a walk that has ended; see that its client is told of a failure of ours."""
         self._walks.discard(walk)
+        outcome = walk.outcome
         self._served += 1
-        self._routed += walk.outcome.route is not None
-        self._without_user += walk.outcome.reason is Reason.NO_USER
+        if outcome.route is not None:
+            self._routed += 1
+            if outcome.reason is _NO_USER:
+                self._without_user += 1
         if failure is not None:
             self._tell_failure(failure, walk.request, cast(EdgeConnection, walk.sink))
-        self._observer.note(walk.outcome)
+        self._observer.note(outcome)
 
     async def _serve_other(self, request: ClientRequest, sink: EdgeConnection) -> None:
         """Answer what is not split; an error of ours becomes an answer too."""

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import compress
+from operator import itemgetter
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -84,12 +87,14 @@ _KEPT_BACK = frozenset(
 
 
 _COLON = b": "
+_name_of = itemgetter(0)
 _PLAIN_CONNECTION = frozenset({b"keep-alive", b"close"})
 
 
 def request_headers(headers: Headers, allowed: frozenset[bytes]) -> list[tuple[bytes, bytes]]:
     """Give the client's headers that go to a provider: those in `allowed`."""
-    return [pair for pair in headers if pair[0] in allowed]
+    # By C alone, here and below: loops over all headers were a tenth of a request's bytecode.
+    return list(compress(headers, map(allowed.__contains__, map(_name_of, headers))))
 
 
 def response_headers(headers: Headers, connection: bytes | None) -> list[tuple[bytes, bytes]]:
@@ -99,16 +104,21 @@ def response_headers(headers: Headers, connection: bytes | None) -> list[tuple[b
     Hop-by-hop ones stay here, also those that the `connection` header (joined, or None) names, and
     nobody but us says `x-sluice-`.
     """
-    kept = [pair for pair in headers if pair[0] not in _KEPT_BACK and pair[0][:9] != b"x-sluice-"]
+    kept = list(compress(headers, map(_travels, map(_name_of, headers))))
     if connection is None or connection.lower() in _PLAIN_CONNECTION:
         return kept
     nominated = {token.strip().lower() for token in connection.split(b",")}
     return [pair for pair in kept if pair[0] not in nominated]
 
 
+@lru_cache(maxsize=1024)
+def _travels(name: bytes) -> bool:
+    """Say whether a provider's header goes to the client. Cached: providers send a handful of names."""
+    return name not in _KEPT_BACK and not name.startswith(b"x-sluice-")
+
+
 def encode_headers(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """Give header lines, each with its line end."""
-    # Joined by C alone: a loop over twenty headers is a tenth of a request's bytecode.
     lines = b"\r\n".join(map(_COLON.join, headers))
     return lines + b"\r\n" if lines else b""
 

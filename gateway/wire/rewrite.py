@@ -27,19 +27,24 @@ class Plan:
 
     What needs no look at the client's values (fields that are set, the model, a system prompt that
     replaces the only one) is put together here, so that a request only merges it in.
+
+    Attributes:
+        rewrite: What it was made from.
+        needs_user: Whether `apply` wants to be told who the user is.
     """
 
-    __slots__ = ("_api", "_first_turn", "_is_merge", "_merged", "_rewrite")
+    __slots__ = ("_api", "_first_turn", "_is_merge", "_merged", "_prompt", "needs_user", "rewrite")
 
     def __init__(self, api: Api, rewrite: Rewrite) -> None:
         self._api = api
-        self._rewrite = rewrite
+        self.rewrite = rewrite
         looks = (rewrite.rename, rewrite.unset, rewrite.default, rewrite.clamp)
         self._is_merge = not any(looks) and all(len(path) == 1 for path, _ in rewrite.set)
         self._merged: Fields = {path[0]: msgspec.Raw(value) for path, value in rewrite.set} if self._is_merge else {}
         if rewrite.model is not None:
             self._merged["model"] = msgspec.Raw(rewrite.model)
-        prompt = rewrite.system
+        self._prompt = prompt = rewrite.system
+        self.needs_user = prompt is not None and prompt.mode is SystemMode.TEMPLATE
         replaces = api is Api.CHAT and prompt is not None and prompt.mode is SystemMode.REPLACE
         self._first_turn = FirstTurn(prompt.text) if replaces and prompt is not None else None
 
@@ -56,9 +61,9 @@ class Plan:
         """Give the body a variant's provider gets, as `rewrite_body` says."""
         changed = dict(fields)
         if not self._is_merge:
-            _rewrite_params(changed, self._rewrite)
+            _rewrite_params(changed, self.rewrite)
         changed |= self._merged
-        prompt = self._rewrite.system
+        prompt = self._prompt
         if prompt is not None and (self._first_turn is None or not self._first_turn.replace(changed)):
             rewrite_system(
                 self._api, changed, prompt, lambda original: _filled(prompt, original, view, segments, user or "")

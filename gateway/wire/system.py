@@ -57,11 +57,11 @@ class FirstTurn:
 
     def __init__(self, text: str) -> None:
         literal = msgspec.json.encode(text)
-        self._openings = tuple(
-            (b'[{"role":%b"%b"' % (space, role), b'[{"role":"%b","content":%b}' % (role, literal))
+        self._openings = {
+            b'[{"role":%b"%b"' % (space, role): b'[{"role":"%b","content":%b}' % (role, literal)
             for role in (b"system", b"developer")
             for space in (b"", b" ")
-        )
+        }
 
     def replace(self, fields: Fields) -> bool:
         """Replace the first turn in place; False where more than bytes must be looked at."""
@@ -73,12 +73,12 @@ class FirstTurn:
         n_roles = messages.count(b'"system"') + messages.count(b'"developer"')
         if n_roles != 1 or b"\\u" in messages:
             return False
-        for opening, replacement in self._openings:
-            if messages.startswith(opening):
-                end = 1 + memoryview(_RAWS.decode(raw)[0]).nbytes
-                fields["messages"] = msgspec.Raw(replacement + messages[end:])
-                return True
-        return False
+        replacement = self._openings.get(messages[: messages.find(b",")])
+        if replacement is None:
+            return False
+        end = 1 + memoryview(_RAWS.decode(raw)[0]).nbytes
+        fields["messages"] = msgspec.Raw(replacement + messages[end:])
+        return True
 
 
 def original_system(api: Api, fields: Fields) -> str:

@@ -40,9 +40,9 @@ def bind(version: int = 1, pools: Pools | None = None, **changes: Any) -> BoundT
 
 def heads(bound: BoundTable) -> list[bytes]:
     """Give the heads of a rewritten request and of one that passes through."""
-    found = bound.table.route("support")
+    found = bound.route("support")
     assert found is not None
-    rewritten = bound.variant(found, "current").head(Api.CHAT, REQUEST, 7)
+    rewritten = found.arms[0].variants[0].head(Api.CHAT, REQUEST, 7)
     return [rewritten, bound.providers["sim"].passed_head(REQUEST, b"/v1/files")]
 
 

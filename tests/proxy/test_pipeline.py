@@ -59,7 +59,7 @@ class Walker:
         path = f"/v1{api.value}".encode()
         request = ClientRequest(b"POST", path, b"", sent, first_values(sent), body=body, is_loopback=True)
         sink = RecordingSink()
-        return Walk(self.pools.bind(self.published), api, request, sink, SystemClock()), sink
+        return Walk(self.pools.bind(self.published), api, request, sink, SystemClock(), self), sink
 
     async def send(
         self, body: bytes, *headers: tuple[bytes, bytes], api: Api = Api.CHAT
@@ -67,7 +67,7 @@ class Walker:
         """Walk a request to its end."""
         walk, sink = self.walk(body, *headers, api=api)
         n_before = len(self.outcomes.all)
-        walk.begin(1, self)
+        walk.begin(1)
         await self.outcomes.until(n_before + 1, seconds=10)
         return sink, self.outcomes.last
 
@@ -286,7 +286,7 @@ async def test_end_early(body: bytes, script: tuple[Step, ...], told: bytes) -> 
     """Ended early, the client is told in whatever way is left, and the provider is not blamed."""
     async with ScriptedUpstream([script]) as upstream, walker(simple_table(upstream.port)) as walking:
         walk, sink = walking.walk(body)
-        walk.begin(1, walking)
+        walk.begin(1)
         await upstream.until(seen=1)
         await asyncio.sleep(0.05)
         walk.end_early(OverloadedError("The gateway is restarting.", code="draining"))
@@ -301,6 +301,6 @@ async def test_our_failure_is_ours() -> None:
     wrong = variant("current", rewrites={Api.CHAT: Rewrite(system="no prompt")})  # type: ignore[arg-type]
     async with walker(table([provider(1)], [route([wrong])])) as walking:
         walk, _ = walking.walk(CHAT)
-        walk.begin(1, walking)
+        walk.begin(1)
         assert [type(failure) for failure in walking.failures] == [AttributeError]
         assert (walking.outcomes.last.status, walking.outcomes.last.fault) == (500, Fault.GATEWAY)

@@ -106,11 +106,13 @@ class UpstreamConnection(asyncio.Protocol):
         """Go back to the pool after a whole answer; close after anything else."""
         if self._response is not response:
             return
-        self._pool.unwatch(response)
+        pool = self._pool
+        pool.unwatch(response)
         self._response = None
-        if response.is_whole and self._is_reusable:
-            self.resume_reading()
-            self._pool.put_back(self)
+        if response.is_whole and self._keeps_alive and self._is_reusable:
+            if not self._is_reading:
+                self.resume_reading()
+            pool.put_back(self)
         else:
             self.close()
 
@@ -130,9 +132,10 @@ class UpstreamConnection(asyncio.Protocol):
     @property
     def _is_reusable(self) -> bool:
         """Say whether another request may follow; not where the provider answered without reading the last."""
-        if not (self._keeps_alive and self._is_request_sent and self.can_send) or self._is_astray:
+        transport = self._transport
+        if self.is_closed or transport is None or self._is_astray or not self._is_request_sent:
             return False
-        return cast(asyncio.Transport, self._transport).get_write_buffer_size() == 0
+        return not transport.is_closing() and transport.get_write_buffer_size() == 0
 
     def pause_reading(self) -> None:
         """Let the provider's bytes wait in the kernel."""
@@ -148,25 +151,16 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _begin(self, *, wants_whole: bool, prefers_stream: bool, is_head: bool) -> UpstreamResponse:
         timeouts = self._pool.provider.timeouts
-        response = UpstreamResponse(
-            self,
-            wants_whole=wants_whole,
-            prefers_stream=prefers_stream,
-            first_byte_s=timeouts.first_byte_s,
-            idle_s=timeouts.idle_s,
-        )
+        response = UpstreamResponse(self, timeouts, wants_whole=wants_whole, prefers_stream=prefers_stream)
         self._response = response
-        self._is_head = is_head
-        self._keeps_alive = False
-        self._informational = 0
-        self._reset_head()
-        self._pool.watch(response)
-        return response
-
-    def _reset_head(self) -> None:
         self._headers = []
         self._head_bytes = 0
+        self._informational = 0
         self._is_answer_framed = False
+        self._is_head = is_head
+        self._keeps_alive = False
+        self._pool.watch(response)
+        return response
 
     def _fail(self, problem: str) -> None:
         response = self._response
@@ -186,10 +180,10 @@ class UpstreamConnection(asyncio.Protocol):
         if response is None:
             self.close()  # Nobody asked: whatever this is, it belongs to no request of ours.
             return
-        response.moved = True
         if not response.status:
             self._head_bytes += len(data)
-        response.begin_feed()
+        response.moved = True
+        response.is_being_fed = True
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
@@ -198,9 +192,7 @@ class UpstreamConnection(asyncio.Protocol):
                 response.flush()
                 self._fail("The provider's answer is not valid HTTP.")
         else:
-            if response.status:
-                response.flush()
-            elif self._head_bytes > MAX_HEADER_BYTES:
+            if not response.status and self._head_bytes > MAX_HEADER_BYTES:
                 self._fail(_TOO_MANY_HEADERS)
         response.end_feed()
 
@@ -241,7 +233,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Take note of an answer that nobody asked for: nothing more on this connection can be trusted."""
-        if self._response is None or self._response.is_whole:
+        response = self._response
+        if response is None or response.is_whole:
             self._is_astray = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -278,9 +271,7 @@ class UpstreamConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         """End the answer; after an informational one begin anew."""
         response = self._response
-        if response is None or response.is_whole:
-            return
-        if not response.status:
+        if response is None or response.is_whole or not response.status:
             return
         self._keeps_alive = self._parser.should_keep_alive()
         response.note_whole()
@@ -288,6 +279,5 @@ class UpstreamConnection(asyncio.Protocol):
 
 def _is_framed(response: UpstreamResponse) -> bool:
     """Say whether the head tells where the body ends; else the end of the connection does."""
-    return b"content-length" in response.first or response.first.get(b"transfer-encoding", b"").lower().endswith(
-        b"chunked"
-    )
+    first = response.first
+    return b"content-length" in first or first.get(b"transfer-encoding", b"").lower().endswith(b"chunked")

@@ -11,7 +11,6 @@ from gateway.domain.provider import Provider
 from gateway.errors import OverloadedError, UpstreamConnectError, UpstreamError, UpstreamTimeoutError
 from gateway.proxy.sweep import Sweep
 from gateway.proxy.upstream.connection import UpstreamConnection
-from gateway.proxy.upstream.response import UpstreamResponse
 
 
 class Pool:
@@ -21,12 +20,20 @@ class Pool:
     The newest idle connection is used first, so that a quiet hour leaves few of them, and none is
     used after `keepalive_s`: reusing one that the provider is just closing would lose the request,
     and a request that may have been read is never sent again.
+
+    Attributes:
+        provider: Whose connections these are.
+        loop: The worker's.
+        watch: Holds an answer to its time limits.
+        unwatch: Lets it be.
     """
 
     def __init__(self, provider: Provider, sweep: Sweep) -> None:
         self.provider = provider
         self.loop = asyncio.get_running_loop()
-        self._sweep = sweep
+        # The sweep's own methods: every request calls both.
+        self.watch = sweep.add
+        self.unwatch = sweep.discard
         self._idle: deque[UpstreamConnection] = deque()
         self._open: set[UpstreamConnection] = set()
         self._promised = 0
@@ -96,14 +103,6 @@ class Pool:
         if connection in self._open:
             self._open.discard(connection)
             self._give_place()
-
-    def watch(self, response: UpstreamResponse) -> None:
-        """Hold an answer to its time limits."""
-        self._sweep.add(response)
-
-    def unwatch(self, response: UpstreamResponse) -> None:
-        """Let an answer be."""
-        self._sweep.discard(response)
 
     def retire(self) -> None:
         """Close what is idle now and what is busy when it is done: no table names this provider any more."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from math import inf
 from typing import TYPE_CHECKING
 
+from gateway.domain.provider import Timeouts
 from gateway.errors import GatewayError, UpstreamTimeoutError
 from gateway.proxy.sweep import Watched
 
@@ -36,6 +37,8 @@ class UpstreamResponse(Watched):
         is_event_stream: The body is server-sent events. Some servers forget to say so of a stream they
             were asked for; then whatever is not JSON or HTML is taken for one.
         is_whole: The answer has ended as HTTP says it should.
+        is_being_fed: A read is being digested; news waits for its end, for what follows the answer in it
+            must be seen first.
         error: What ended it early, translated; None while all is well.
     """
 
@@ -45,27 +48,24 @@ class UpstreamResponse(Watched):
     first: Mapping[bytes, bytes] = {}  # Replaced, never changed.
     is_event_stream = False
     is_whole = False
+    is_being_fed = False
     error: GatewayError | None = None
     _held: bytes | bytearray = b""
     _consumer: Callable[[bytes], None] | None = None
     _waiter: asyncio.Future[None] | None = None
     _on_arrival: Callable[[], None] | None = None
-    _is_being_fed = False
     _is_due = False
 
     def __init__(
         self,
         connection: UpstreamConnection,
+        timeouts: Timeouts,
         *,
         wants_whole: bool,
         prefers_stream: bool = False,
-        first_byte_s: float,
-        idle_s: float,
     ) -> None:
-        self._loop = connection.loop
-        self.limit_s = first_byte_s
-        self._first_byte_s = first_byte_s
-        self._idle_s = idle_s
+        self.limit_s = timeouts.first_byte_s
+        self._timeouts = timeouts
         self._connection: UpstreamConnection | None = connection
         self._wants_whole = wants_whole
         self._prefers_stream = prefers_stream
@@ -99,8 +99,7 @@ class UpstreamResponse(Watched):
                 they may be all there are.
         """
         if not (self.is_whole or self.error is not None or (self.status and not self._wants_whole)):
-            self._waiter = self._loop.create_future()
-            await self._waiter
+            await self._news()
         has_events = self.status == 200 and not self._wants_whole and self.is_event_stream
         if self.error is not None and not has_events:
             raise self.error
@@ -120,8 +119,7 @@ class UpstreamResponse(Watched):
     async def ended(self) -> None:
         """Wait for the end; afterwards `is_whole` or `error` says which."""
         if not self.is_whole and self.error is None:
-            self._waiter = self._loop.create_future()
-            await self._waiter
+            await self._news()
 
     def pause(self) -> None:
         """Make the provider wait; its silence is ours now and does not count."""
@@ -134,7 +132,7 @@ class UpstreamResponse(Watched):
         """Let the provider go on."""
         if self._connection is not None:
             self._connection.resume_reading()
-            self.limit_s = self._idle_s
+            self.limit_s = self._timeouts.idle_s
             self.moved = True
 
     def release(self) -> None:
@@ -152,7 +150,7 @@ class UpstreamResponse(Watched):
         self.status = status
         self.headers = headers
         self.first = dict(reversed(headers))
-        self.limit_s = self._idle_s
+        self.limit_s = self._timeouts.idle_s
         kind = self.first.get(b"content-type", b"").lower()
         if self._prefers_stream and status == 200:
             self.is_event_stream = not kind.startswith((b"application/json", b"text/html"))
@@ -170,16 +168,17 @@ class UpstreamResponse(Watched):
     def flush(self) -> None:
         """Pass on what came in one read as one piece, so that it leaves as one."""
         pieces = self._pieces
-        if not pieces and (self._consumer is None or not self._held):
+        consumer = self._consumer
+        if not pieces and (consumer is None or not self._held):
             return
         piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         self._pieces = []
-        if self._consumer is not None:
-            if self._held:
-                piece, self._held = bytes(self._held) + piece, b""
-            self._consumer(piece)
-        else:
+        if consumer is None:
             self._hold(piece)
+            return
+        if self._held:
+            piece, self._held = bytes(self._held) + piece, b""
+        consumer(piece)
 
     def _hold(self, piece: bytes) -> None:
         """Keep what nobody takes yet; grown in place, so that tiny pieces cost no more than large ones."""
@@ -199,8 +198,11 @@ class UpstreamResponse(Watched):
     def note_whole(self) -> None:
         """Take note that the answer ended as it should."""
         self.is_whole = True
-        self.flush()
-        self._wake()
+        if self.is_being_fed:
+            self._is_due = True
+        else:
+            self.flush()
+            self._wake()
 
     def note_error(self, error: GatewayError) -> None:
         """Take note of what ended it early; the first error stays."""
@@ -212,28 +214,32 @@ class UpstreamResponse(Watched):
 
     def expire(self) -> None:
         """Fail with the phase that took too long."""
-        phase, seconds = ("idle", self._idle_s) if self.status else ("first_byte", self._first_byte_s)
+        timeouts = self._timeouts
+        phase, seconds = ("idle", timeouts.idle_s) if self.status else ("first_byte", timeouts.first_byte_s)
         what = "no byte" if phase == "first_byte" else "no further byte"
         self.note_error(UpstreamTimeoutError(f"The provider sent {what} for {seconds:g} s.", phase=phase))
         self.release()
 
-    def begin_feed(self) -> None:
-        """Hold back news until a read is digested: what follows the answer in it must be seen first."""
-        self._is_being_fed = True
-
     def end_feed(self) -> None:
-        """Give the news."""
-        self._is_being_fed = False
+        """Pass on what the read brought, and give the news."""
+        self.is_being_fed = False
+        if self.status:
+            self.flush()
         if self._is_due:
             self._wake()
 
+    async def _news(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        await self._waiter
+
     def _wake(self) -> None:
-        if self._is_being_fed:
+        if self.is_being_fed:
             self._is_due = True
             return
         self._is_due = False
-        callback, self._on_arrival = self._on_arrival, None
+        callback = self._on_arrival
         if callback is not None:
+            self._on_arrival = None
             callback()
             return
         waiter, self._waiter = self._waiter, None
