@@ -109,9 +109,7 @@ class UpstreamConnection(asyncio.Protocol):
         pool = self._pool
         pool.unwatch(response)
         self._response = None
-        if response.is_whole and self._keeps_alive and self._is_reusable:
-            if not self._is_reading:
-                self.resume_reading()
+        if response.is_whole and self._keeps_alive and self._is_reusable():
             pool.put_back(self)
         else:
             self.close()
@@ -129,12 +127,13 @@ class UpstreamConnection(asyncio.Protocol):
         """Say whether a request can still go out: no end of the connection has been seen."""
         return not self.is_closed and self._transport is not None and not self._transport.is_closing()
 
-    @property
     def _is_reusable(self) -> bool:
         """Say whether another request may follow; not where the provider answered without reading the last."""
         transport = self._transport
         if self.is_closed or transport is None or self._is_astray or not self._is_request_sent:
             return False
+        if not self._is_reading:
+            self.resume_reading()
         return not transport.is_closing() and transport.get_write_buffer_size() == 0
 
     def pause_reading(self) -> None:
@@ -257,7 +256,8 @@ class UpstreamConnection(asyncio.Protocol):
             self._fail(_TOO_MANY_HEADERS)
             return
         response.note_head(status, headers)
-        self._is_answer_framed = self._is_head or status in _NO_BODY or _is_framed(response)
+        # Said by its length or its coding; else only the end of the connection says where the answer ends.
+        self._is_answer_framed = b"content-length" in response.first or self._is_head or _ends_itself(response)
         if self._is_head:
             # llhttp cannot be told that no body follows, so this connection has seen its last request.
             response.note_whole()
@@ -266,7 +266,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Keep a piece until the read is digested."""
         response = self._response
         if response is not None and response.error is None and not response.is_whole:
-            response.note_body(body)
+            response.pieces.append(body)
 
     def on_message_complete(self) -> None:
         """End the answer; after an informational one begin anew."""
@@ -277,7 +277,6 @@ class UpstreamConnection(asyncio.Protocol):
         response.note_whole()
 
 
-def _is_framed(response: UpstreamResponse) -> bool:
-    """Say whether the head tells where the body ends; else the end of the connection does."""
-    first = response.first
-    return b"content-length" in first or first.get(b"transfer-encoding", b"").lower().endswith(b"chunked")
+def _ends_itself(response: UpstreamResponse) -> bool:
+    """Say whether an answer without a length has an end of its own."""
+    return response.status in _NO_BODY or response.first.get(b"transfer-encoding", b"").lower().endswith(b"chunked")

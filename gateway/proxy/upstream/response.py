@@ -39,6 +39,7 @@ class UpstreamResponse(Watched):
         is_whole: The answer has ended as HTTP says it should.
         is_being_fed: A read is being digested; news waits for its end, for what follows the answer in it
             must be seen first.
+        pieces: Of the body, as they came in the read that is being digested.
         error: What ended it early, translated; None while all is well.
     """
 
@@ -69,7 +70,7 @@ class UpstreamResponse(Watched):
         self._connection: UpstreamConnection | None = connection
         self._wants_whole = wants_whole
         self._prefers_stream = prefers_stream
-        self._pieces: list[bytes] = []
+        self.pieces: list[bytes] = []
 
     def header(self, name: bytes) -> bytes | None:
         """Give the first header of this lower-case name."""
@@ -78,8 +79,9 @@ class UpstreamResponse(Watched):
     @property
     def connection_header(self) -> bytes | None:
         """Give all values of the `connection` header, joined."""
-        value = self.first.get(b"connection")
-        if value is None or len(self.first) == len(self.headers):
+        first = self.first
+        value = first.get(b"connection")
+        if value is None or len(first) == len(self.headers):
             return value
         return b",".join([value for name, value in self.headers if name == b"connection"])
 
@@ -151,28 +153,27 @@ class UpstreamResponse(Watched):
         self.headers = headers
         self.first = dict(reversed(headers))
         self.limit_s = self._timeouts.idle_s
-        kind = self.first.get(b"content-type", b"").lower()
-        if self._prefers_stream and status == 200:
-            self.is_event_stream = not kind.startswith((b"application/json", b"text/html"))
-        else:
-            self.is_event_stream = kind.startswith(b"text/event-stream")
-        if self._wants_whole and self.is_event_stream:
+        kind = self.first.get(b"content-type", b"")
+        if kind != b"application/json":
+            self.is_event_stream = self._is_event_stream(kind.lower())
+        if self.is_event_stream:
             self._wants_whole = False
         if not self._wants_whole:
             self._wake()
 
-    def note_body(self, piece: bytes) -> None:
-        """Take a piece of the body; `flush` follows once the read is digested."""
-        self._pieces.append(piece)
+    def _is_event_stream(self, kind: bytes) -> bool:
+        if self._prefers_stream and self.status == 200:
+            return not kind.startswith((b"application/json", b"text/html"))
+        return kind.startswith(b"text/event-stream")
 
     def flush(self) -> None:
         """Pass on what came in one read as one piece, so that it leaves as one."""
-        pieces = self._pieces
+        pieces = self.pieces
         consumer = self._consumer
         if not pieces and (consumer is None or not self._held):
             return
         piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        self._pieces = []
+        self.pieces = []
         if consumer is None:
             self._hold(piece)
             return
@@ -188,11 +189,13 @@ class UpstreamResponse(Watched):
             self._held += piece
         else:
             self._held = bytearray(self._held) + piece
+        if len(self._held) <= BUFFERED_BYTES:
+            return
         if self._wants_whole:
             if len(self._held) > MAX_WHOLE_BYTES:
                 self._wants_whole = False
                 self._wake()
-        elif len(self._held) > BUFFERED_BYTES and self._connection is not None:
+        elif self._connection is not None:
             self._connection.pause_reading()
 
     def note_whole(self) -> None:
@@ -223,7 +226,7 @@ class UpstreamResponse(Watched):
     def end_feed(self) -> None:
         """Pass on what the read brought, and give the news."""
         self.is_being_fed = False
-        if self.status:
+        if self.pieces or self._held:
             self.flush()
         if self._is_due:
             self._wake()
