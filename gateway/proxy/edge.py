@@ -29,6 +29,7 @@ from gateway.errors import BadRequestError, GatewayError, HeadersTooLargeError, 
 from gateway.proxy.exchange import ClientRequest, Flow, Headers, first_values
 from gateway.proxy.sweep import Sweep, Watched
 from gateway.proxy.upload import EdgeBody
+from gateway.proxy.whole import WholeRequests
 from gateway.wire.headers import encode_head, encode_headers
 from gateway.wire.problem import render_problem
 from gateway.wire.target import split_target
@@ -78,6 +79,7 @@ class EdgeApp(Protocol):
 
     limits: EdgeLimits
     is_draining: bool
+    whole_requests: WholeRequests
 
     def body_limit(self, request: ClientRequest) -> int | None:
         """Give how many bytes of body to hold, or None to have it streamed."""
@@ -132,6 +134,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._is_loopback = False
         # The request being received.
+        self._is_between = True
         self._target = b""
         self._headers: Headers = []
         self._head_bytes = 0
@@ -184,6 +187,8 @@ class EdgeConnection(asyncio.Protocol, Watched):
         """Parse what came."""
         if self._is_lingering or self._refusal is not None:
             return
+        if self._is_between and not (self._is_serving or self._is_write_paused) and self._serve_whole(data):
+            return
         if self._receiving is None:
             self._head_bytes += len(data)
         else:
@@ -220,6 +225,10 @@ class EdgeConnection(asyncio.Protocol, Watched):
             self._serve_next()
 
     # httptools
+
+    def on_message_begin(self) -> None:
+        """Take note that what comes next is no request of its own."""
+        self._is_between = False
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the target."""
@@ -278,6 +287,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
         """Serve the request, or let it wait behind the one being served."""
         if self._refused_upgrade is not None:
             return
+        self._is_between = True
         request, self._receiving = self._receiving, None
         body, self._body = self._body, b""
         if request is None or self._refusal is not None:
@@ -390,6 +400,17 @@ class EdgeConnection(asyncio.Protocol, Watched):
             self._transport.abort()
 
     # Within.
+
+    def _serve_whole(self, data: bytes) -> bool:
+        """Serve the request that this read is; False where it has to be looked at piece by piece."""
+        request = self._app.whole_requests.parse(data, is_loopback=self._is_loopback)
+        if request is None:
+            return False
+        limit = self._app.body_limit(request)
+        if limit is None or len(request.body) > limit:
+            return False
+        self._serve(request, keeps_alive=True)
+        return True
 
     def _limit(self, seconds: float) -> None:
         self.limit_s = seconds

@@ -26,6 +26,7 @@ from gateway.proxy.models import ModelList, route_model
 from gateway.proxy.passthrough import pass_through
 from gateway.proxy.pipeline import JSON_TYPE, Walk, problem_headers
 from gateway.proxy.sweep import Sweep
+from gateway.proxy.whole import WholeRequests
 from gateway.record.outcome import OutcomeObserver
 from gateway.tasks import TaskGroup
 from gateway.wire.problem import render_problem
@@ -52,6 +53,7 @@ class DataPlane:
     Attributes:
         limits: What a connection may cost.
         is_draining: Answers say `connection: close` and readiness is gone.
+        whole_requests: Parses what comes in one read.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class DataPlane:
         self._worker_id = worker_id
         self.limits = limits or EdgeLimits()
         self.is_draining = False
+        self.whole_requests = WholeRequests()
         self._bound: BoundTable | None = None
         self._max_body_bytes = DEFAULT_MAX_BODY_BYTES
         self._upstream_sweep = Sweep(self._loop, tick_s=UPSTREAM_TICK_S)

@@ -180,6 +180,8 @@ class UpstreamConnection(asyncio.Protocol):
             self.close()  # Nobody asked: whatever this is, it belongs to no request of ours.
             return
         if not response.status:
+            if response.wants_whole and not self._head_bytes and self._take_whole(response, data):
+                return
             self._head_bytes += len(data)
         response.moved = True
         response.is_being_fed = True
@@ -194,6 +196,15 @@ class UpstreamConnection(asyncio.Protocol):
             if not response.status and self._head_bytes > MAX_HEADER_BYTES:
                 self._fail(_TOO_MANY_HEADERS)
         response.end_feed()
+
+    def _take_whole(self, response: UpstreamResponse, data: bytes) -> bool:
+        """Take the answer that this read is; False where it has to be looked at piece by piece."""
+        whole = self._pool.whole_responses.parse(data)
+        if whole is None or not response.note_all(whole):
+            return False
+        self._keeps_alive = True
+        response.give_news()
+        return True
 
     def eof_received(self) -> bool:
         """Let the transport close: a provider that stopped sending has no more to say."""

@@ -11,6 +11,7 @@ from gateway.domain.provider import Provider
 from gateway.errors import OverloadedError, UpstreamConnectError, UpstreamError, UpstreamTimeoutError
 from gateway.proxy.sweep import Sweep
 from gateway.proxy.upstream.connection import UpstreamConnection
+from gateway.proxy.whole import WholeResponses
 
 
 class Pool:
@@ -26,6 +27,7 @@ class Pool:
         loop: The worker's.
         watch: Holds an answer to its time limits.
         unwatch: Lets it be.
+        whole_responses: Parses what comes in one read.
     """
 
     def __init__(self, provider: Provider, sweep: Sweep) -> None:
@@ -34,6 +36,7 @@ class Pool:
         # The sweep's own methods: every request calls both.
         self.watch = sweep.add
         self.unwatch = sweep.discard
+        self.whole_responses = WholeResponses()
         self._idle: deque[UpstreamConnection] = deque()
         self._open: set[UpstreamConnection] = set()
         self._promised = 0

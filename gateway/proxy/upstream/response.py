@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gateway.domain.provider import Timeouts
 from gateway.errors import GatewayError, UpstreamTimeoutError
 from gateway.proxy.sweep import Watched
+from gateway.proxy.whole import WholeResponse
 
 if TYPE_CHECKING:
     from gateway.proxy.upstream.connection import UpstreamConnection
@@ -34,6 +35,7 @@ class UpstreamResponse(Watched):
         status: HTTP status; 0 until the head is here.
         headers: Names in lower case, values as they came.
         first: The first value of each header name.
+        wants_whole: Whoever asked wants the answer whole, if that is possible.
         is_event_stream: The body is server-sent events. Some servers forget to say so of a stream they
             were asked for; then whatever is not JSON or HTML is taken for one.
         is_whole: The answer has ended as HTTP says it should.
@@ -68,7 +70,7 @@ class UpstreamResponse(Watched):
         self.limit_s = timeouts.first_byte_s
         self._timeouts = timeouts
         self._connection: UpstreamConnection | None = connection
-        self._wants_whole = wants_whole
+        self.wants_whole = wants_whole
         self._prefers_stream = prefers_stream
         self.pieces: list[bytes] = []
 
@@ -100,9 +102,9 @@ class UpstreamResponse(Watched):
             UpstreamBrokenError: The connection ended or was not HTTP; not where events have arrived, for
                 they may be all there are.
         """
-        if not (self.is_whole or self.error is not None or (self.status and not self._wants_whole)):
+        if not (self.is_whole or self.error is not None or (self.status and not self.wants_whole)):
             await self._news()
-        has_events = self.status == 200 and not self._wants_whole and self.is_event_stream
+        has_events = self.status == 200 and not self.wants_whole and self.is_event_stream
         if self.error is not None and not has_events:
             raise self.error
 
@@ -113,7 +115,7 @@ class UpstreamResponse(Watched):
     def pipe(self, consumer: Callable[[bytes], None]) -> None:
         """Hand `consumer` what has arrived and, from now on, everything as it arrives."""
         self._consumer = consumer
-        self._wants_whole = False
+        self.wants_whole = False
         if self._connection is not None:
             self._connection.resume_reading()
         self.flush()
@@ -147,6 +149,18 @@ class UpstreamResponse(Watched):
 
     # What the connection tells it.
 
+    def note_all(self, whole: WholeResponse) -> bool:
+        """Take the whole answer at once; False where it may be a stream after all."""
+        status, headers, first, body = whole
+        if first.get(b"content-type", b"").lower() != b"application/json":
+            return False
+        self.status = status
+        self.headers = headers
+        self.first = first
+        self._held = body
+        self.is_whole = True
+        return True
+
     def note_head(self, status: int, headers: Headers) -> None:
         """Take status and headers."""
         self.status = status
@@ -157,8 +171,8 @@ class UpstreamResponse(Watched):
         if kind != b"application/json":
             self.is_event_stream = self._is_event_stream(kind.lower())
         if self.is_event_stream:
-            self._wants_whole = False
-        if not self._wants_whole:
+            self.wants_whole = False
+        if not self.wants_whole:
             self._wake()
 
     def _is_event_stream(self, kind: bytes) -> bool:
@@ -191,9 +205,9 @@ class UpstreamResponse(Watched):
             self._held = bytearray(self._held) + piece
         if len(self._held) <= BUFFERED_BYTES:
             return
-        if self._wants_whole:
+        if self.wants_whole:
             if len(self._held) > MAX_WHOLE_BYTES:
-                self._wants_whole = False
+                self.wants_whole = False
                 self._wake()
         elif self._connection is not None:
             self._connection.pause_reading()
@@ -240,6 +254,10 @@ class UpstreamResponse(Watched):
             self._is_due = True
             return
         self._is_due = False
+        self.give_news()
+
+    def give_news(self) -> None:
+        """Call or wake whoever waits for the answer."""
         callback = self._on_arrival
         if callback is not None:
             self._on_arrival = None
