@@ -33,6 +33,7 @@ from bench.shape import Address, chat_answer, chat_requests
 from gateway.clock import SystemClock
 from gateway.domain.table import RoutingTable, decode_table, encode_table
 from gateway.proxy.server import DataPlane
+from gateway.record.feedback import Feedback, Receipt
 from gateway.record.outcome import Outcome
 from gateway.settings.allocations import Allocations
 from gateway.settings.compile import compile_text
@@ -64,11 +65,15 @@ def table_for(provider: Address) -> RoutingTable:
     return decode_table(encode_table(compiled.head, compiled.routes))
 
 
+async def _kept_nowhere(feedback: list[Feedback]) -> list[Receipt]:
+    return [Receipt.STORED for _ in feedback]
+
+
 async def serve(provider: Address) -> None:
     """Serve on a free port, say which, until SIGTERM."""
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
-    plane = DataPlane(clock=SystemClock(), observer=_Unobserved(), worker_id=0)
+    plane = DataPlane(clock=SystemClock(), observer=_Unobserved(), give_feedback=_kept_nowhere, worker_id=0)
     plane.publish(table_for(provider))
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))

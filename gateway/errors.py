@@ -9,6 +9,7 @@ Everything Sluice raises on purpose:
         │   ├── TooLargeError       413  body over the route's limit
         │   ├── UnsupportedMediaError 415  an encoding or content type we do not read
         │   └── HeadersTooLargeError 431  header block over the limit
+        ├── ContentBlockedError     400  a guard kept the answer from the client
         ├── ForbiddenError          403  a client may not do this here
         ├── NoRouteError            404  no route takes this model, or no such path
         ├── MethodError             405  the path exists, the method does not
@@ -138,6 +139,19 @@ class HeadersTooLargeError(BadRequestError):
 
     status = 431
     code = "headers_too_large"
+
+
+class ContentBlockedError(GatewayError):
+    """
+    A guard kept the answer from the client: nobody's failure, but a matter of safety.
+
+    A 400, as Azure's own filter answers: no SDK tries it again, and frameworks that know content
+    filters know them so.
+    """
+
+    status = 400
+    type = "invalid_request_error"
+    code = "content_blocked"
 
 
 class ForbiddenError(GatewayError):

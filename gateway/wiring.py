@@ -17,21 +17,25 @@ import sys
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.clock import SystemClock
 from gateway.processes.listen import bind_operators, bind_slots, url_of
 from gateway.processes.state import Endpoints
-from gateway.record.outcome import Outcome
 
 if TYPE_CHECKING:
-    from gateway.control.publish import Compiled
+    from gateway.control.publish import Compiled, Publisher
     from gateway.domain.table import RoutingTable
     from gateway.errors import Finding
     from gateway.processes.control import Port, Rooms
     from gateway.processes.link import ParentLink
+    from gateway.processes.meters import Meters
     from gateway.processes.parent import Parent, Plan
+    from gateway.record.desk import FactDesk
+    from gateway.record.ledger import OpenedStore
+    from gateway.record.store.store import Store
     from gateway.settings.memo import Memo
     from gateway.settings.process import ProcessSettings
 
@@ -56,6 +60,7 @@ def run_parent(settings: ProcessSettings, *, say: Callable[[str], None], warn: C
     Raises:
         StateError: The state directory or an address cannot be used; nothing was started.
     """
+    from gateway.processes.facts import bind_facts
     from gateway.processes.state import open_state
     from gateway.telemetry.logs import open_logs
 
@@ -64,6 +69,8 @@ def run_parent(settings: ProcessSettings, *, say: Callable[[str], None], warn: C
         state = open_state(settings.state)
         stack.callback(state.close)
         state.seal_key()
+        facts = bind_facts(settings.state)
+        stack.callback(facts.close)
         slots, operators = _bind(settings, stack)
         endpoints = Endpoints(url_of(slots[0]), url_of(operators), os.getpid())
 
@@ -73,7 +80,8 @@ def run_parent(settings: ProcessSettings, *, say: Callable[[str], None], warn: C
             say(f"ready on {endpoints.public} (operators: {endpoints.operators})")
 
         refusal: list[str] = []
-        exit_code = run_loop(_serve_parent(plan_of(settings, os.environ), slots, operators, note_ready, refusal))
+        plan = plan_of(settings, os.environ)
+        exit_code = run_loop(_serve_parent(plan, slots, operators, facts.sock, note_ready, refusal))
     for line in refusal:
         warn(line)
     return exit_code
@@ -89,13 +97,18 @@ def _bind(settings: ProcessSettings, stack: ExitStack) -> tuple[list[socket.sock
 
 
 async def _serve_parent(
-    plan: Plan, slots: list[socket.socket], operators: socket.socket, on_ready: Callable[[], None], refusal: list[str]
+    plan: Plan,
+    slots: list[socket.socket],
+    operators: socket.socket,
+    facts: socket.socket,
+    on_ready: Callable[[], None],
+    refusal: list[str],
 ) -> int:
     import asyncio
 
     from gateway.processes.parent import Parent
 
-    parent = Parent(plan, slots=slots, operators=operators, clock=SystemClock(), on_ready=on_ready)
+    parent = Parent(plan, slots=slots, operators=operators, facts=facts, clock=SystemClock(), on_ready=on_ready)
     loop = asyncio.get_running_loop()
     for number, react in _reactions_of(parent).items():
         loop.add_signal_handler(number, react)
@@ -118,14 +131,21 @@ def plan_of(settings: ProcessSettings, environ: Mapping[str, str]) -> Plan:
     from gateway.processes.parent import Plan
 
     command = (sys.executable, "-m", "gateway.wiring")
-    drain = str(settings.drain_timeout_s)
+    drain, state = str(settings.drain_timeout_s), str(settings.state)
     # In the environment, not on the command line: `ps` shows command lines to everybody.
+    # A store's address may hold a password.
     token = settings.admin_token.get_secret_value() if settings.admin_token is not None else ""
     return Plan(
-        worker_argv=(*command, "worker", "--drain-timeout", drain),
-        control_argv=(*command, "control", "--config", str(settings.config), "--state", str(settings.state)),
+        worker_argv=(*command, "worker", "--drain-timeout", drain, "--state", state),
+        control_argv=(*command, "control", "--config", str(settings.config), "--state", state),
         # Looking for plug-ins reads the metadata of every package there is.
-        environ={**environ, "SLUICE_ADMIN_TOKEN": token, "PYDANTIC_DISABLE_PLUGINS": "true"},
+        environ={
+            **environ,
+            "SLUICE_ADMIN_TOKEN": token,
+            "SLUICE_STORE": settings.store or "",
+            "SLUICE_EVENTS": settings.events,
+            "PYDANTIC_DISABLE_PLUGINS": "true",
+        },
         linger_s=settings.linger_s,
         drain_timeout_s=settings.drain_timeout_s,
     )
@@ -134,22 +154,27 @@ def plan_of(settings: ProcessSettings, environ: Mapping[str, str]) -> Plan:
 # A worker
 
 
-class _Unobserved:
-    """Takes outcomes and keeps none."""
-
-    def note(self, outcome: Outcome) -> None:
-        """Forget it."""
-
-
 def run_worker(options: argparse.Namespace) -> int:
     """Run one worker on the descriptors it inherited."""
+    from gateway.processes.facts import connector
     from gateway.processes.worker import serve_worker
     from gateway.proxy.server import DataPlane
+    from gateway.record.channel import Channel
+    from gateway.record.sampling import open_sampler
 
     async def serve() -> int:
-        plane = DataPlane(clock=SystemClock(), observer=_Unobserved(), worker_id=options.slot)
+        boot = int.from_bytes(os.urandom(8)) >> 1
+        channel = Channel(connector(options.state), worker=options.slot, boot=boot)
+        plane = DataPlane(
+            clock=SystemClock(),
+            observer=channel,
+            give_feedback=channel.give_feedback,
+            worker_id=options.slot,
+            sampler=open_sampler(os.environ),
+        )
         return await serve_worker(
             plane,
+            facts=channel,
             sock=socket.socket(fileno=options.listen_fd),
             line_sock=socket.socket(fileno=options.line_fd),
             drain_timeout_s=options.drain_timeout,
@@ -218,6 +243,7 @@ def run_control(options: argparse.Namespace) -> int:
         serve_control(
             sock=socket.socket(fileno=options.listen_fd),
             line_sock=socket.socket(fileno=options.line_fd),
+            facts_sock=socket.socket(fileno=options.facts_fd) if options.facts_fd is not None else None,
             clock=SystemClock(),
             build=lambda link: build_control(link, options.config, options.state),
         )
@@ -240,6 +266,10 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
         table=link.last_table,
     )
 
+    @cache
+    def desk() -> MeteredDesk:
+        return open_desk(publisher, link, state)
+
     def open_port() -> Port:
         # Not before the first table is out: workers wait for that, nobody yet for this.
         from gateway.admin.server import AdminServer
@@ -251,10 +281,72 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
             path=config,
             explain=explain_assignment,
             validate=lambda text: validate_text(text, config),
+            facts=desk().desk.render,
+            metrics=desk().meters.render,
         )
         return AdminServer(operations, token=os.environ.get("SLUICE_ADMIN_TOKEN") or None)
 
-    return Rooms(publisher, open_port, FileWatch([config]))
+    return Rooms(publisher, open_port, FileWatch([config]), desk)
+
+
+def open_desk(publisher: Publisher, link: ParentLink, state: Path) -> MeteredDesk:
+    """Give where facts go, and what counts them; neither is at work yet."""
+    from gateway.processes.meters import Meters
+    from gateway.record.desk import FactDesk
+
+    async def open_store() -> OpenedStore:
+        import asyncio
+
+        url = os.environ.get("SLUICE_STORE") or None
+        store = await asyncio.to_thread(make_store, url, state)
+        await store.open()
+        from gateway.record.store.engine import location_of
+
+        if (file := location_of(url, state).path) is not None:
+            meters.watch_file(file)
+        return meters.measured(store)
+
+    meters = Meters(publisher, link, environ=os.environ, clock=SystemClock())
+    desk = FactDesk(open_store, state / "facts.spool", clock=SystemClock(), folder=meters.fold)
+    meters.watch_books(desk.account)
+    return MeteredDesk(desk, meters)
+
+
+def make_store(url: str | None, state: Path) -> Store:
+    """
+    Give the store, not opened yet; in a thread, for SQLAlchemy takes a while to import.
+
+    Raises:
+        StateError: The URL is of no store.
+    """
+    from gateway.record.store.engine import location_of
+    from gateway.record.store.store import Store
+
+    return Store(location_of(url, state), clock=SystemClock())
+
+
+class MeteredDesk:
+    """
+    The desk and the meters, opened and closed together: the last export tells what the desk did last.
+
+    Attributes:
+        desk: Where facts go.
+        meters: What counts them.
+    """
+
+    def __init__(self, desk: FactDesk, meters: Meters) -> None:
+        self.desk = desk
+        self.meters = meters
+
+    def open(self, sock: socket.socket) -> None:
+        """Take facts and begin to export."""
+        self.desk.open(sock)
+        self.meters.open()
+
+    async def close(self) -> None:
+        """Store or spool what was taken, then send what is left."""
+        await self.desk.close()
+        await self.meters.close()
 
 
 def explain_assignment(
@@ -323,10 +415,11 @@ def _parser() -> argparse.ArgumentParser:
     for role in (worker, control):
         role.add_argument("--listen-fd", type=int, required=True)
         role.add_argument("--line-fd", type=int, required=True)
+        role.add_argument("--state", type=Path, required=True)
     worker.add_argument("--slot", type=int, required=True)
     worker.add_argument("--drain-timeout", type=float, required=True)
     control.add_argument("--config", type=Path, required=True)
-    control.add_argument("--state", type=Path, required=True)
+    control.add_argument("--facts-fd", type=int)
     return parser
 
 

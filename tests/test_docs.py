@@ -17,7 +17,7 @@ import pytest
 from gateway.admin.api import ENDPOINTS
 from gateway.cli.main import COMMANDS
 from gateway.errors import GatewayError
-from gateway.proxy.edge import EdgeLimits
+from gateway.proxy.edge_app import EdgeLimits
 from gateway.settings.allocations import Allocations
 from gateway.settings.compile import compile_text
 from gateway.settings.document.document import render_schema
@@ -117,9 +117,10 @@ def test_readme_shows_the_smallest_file() -> None:
     assert (ROOT / "configs" / "minimal.yaml").read_text(encoding="utf-8") in blocks_of(README, "yaml")
 
 
-def test_readme_python_reads() -> None:
-    """The client in README and the example are Python."""
-    for source in (*blocks_of(README, "python"), (ROOT / "examples" / "app.py").read_text(encoding="utf-8")):
+def test_python_reads() -> None:
+    """The clients in README and docs and the examples are Python."""
+    examples = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "examples").glob("*.py"))]
+    for source in (*(block for page in PAGES for block in blocks_of(page, "python")), *examples):
         assert ast.parse(source).body
 
 

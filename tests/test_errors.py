@@ -10,6 +10,7 @@ RAISED = {
     "TooLargeError": (413, "invalid_request_error", "request_too_large"),
     "UnsupportedMediaError": (415, "invalid_request_error", "unsupported_media_type"),
     "HeadersTooLargeError": (431, "invalid_request_error", "headers_too_large"),
+    "ContentBlockedError": (400, "invalid_request_error", "content_blocked"),
     "ForbiddenError": (403, "invalid_request_error", "forbidden"),
     "NoRouteError": (404, "invalid_request_error", "model_not_found"),
     "MethodError": (405, "invalid_request_error", "method_not_allowed"),

@@ -45,6 +45,13 @@ def test_token_is_on_no_command_line() -> None:
     assert plan.environ["SLUICE_ADMIN_TOKEN"] == "canary-canary-canary"
 
 
+def test_store_is_on_no_command_line() -> None:
+    """Its address may hold a password."""
+    plan = plan_of(ProcessSettings(store="postgresql://u:canary@h/d"), {})
+    assert "canary" not in str(plan.worker_argv + plan.control_argv) + repr(plan)
+    assert plan.environ["SLUICE_STORE"] == "postgresql://u:canary@h/d"
+
+
 def test_explains_an_assignment() -> None:
     """The same user gets the same arm, with slot and reason; no such route is None."""
     explained = explain_assignment(TABLE, "support", " ana ", {})

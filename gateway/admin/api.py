@@ -69,6 +69,10 @@ class Operations(Protocol):
         """Give which arm and why; None when there is no such route."""
         ...
 
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        """Give the metrics page a scraper with this Accept header wants, and its content type."""
+        ...
+
 
 class ApiError(Exception):
     """An endpoint's refusal; becomes `{"error": {"code", "message"}}`."""
@@ -138,6 +142,11 @@ async def _readyz(operations: Operations, _: web.Request) -> web.Response:
     return web.Response(text="not ready\n", status=503)
 
 
+async def _metrics(operations: Operations, request: web.Request) -> web.Response:
+    body, content_type = await operations.metrics(request.headers.get("Accept", ""))
+    return web.Response(body=body, headers={"Content-Type": content_type})
+
+
 async def _status(operations: Operations, _: web.Request) -> web.Response:
     return json_response(operations.status())
 
@@ -198,6 +207,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         is_open=True,
         statuses=((503, "Not yet, or not any more."),),
     ),
+    Endpoint("GET", "/metrics", "Every metric, as Prometheus reads it.", _metrics),
     Endpoint("GET", "/api/status", "Versions, workers, the last reload and what is wrong.", _status),
     Endpoint("GET", "/api/config", "The configuration in use, without secrets.", _config),
     Endpoint(

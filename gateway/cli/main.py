@@ -30,6 +30,8 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("status", "show what a running gateway is doing"),
     ("provider", "run a simulated OpenAI-compatible provider"),
     ("traffic", "send the traffic of a simulated population"),
+    ("export", "write exposures, outcomes or feedback as CSV or JSON lines"),
+    ("forget", "remove every trace of a user from the store"),
     ("demo", "show it all at work on this machine"),
 )
 """Name and help of every subcommand; the module is `gateway.cli.NAME`."""

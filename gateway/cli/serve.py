@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--admin-port", type=int, help="0 takes a free one (8081)")
     parser.add_argument("--workers", type=int, metavar="N", help="processes that serve apps")
     parser.add_argument("--state", metavar="DIR", help="what must outlive a process (./.sluice)")
+    parser.add_argument("--store", metavar="URL", help="where facts are kept (a SQLite file in the state directory)")
     parser.add_argument(
         "--drain-timeout",
         "--drain-timeout-s",

@@ -38,6 +38,7 @@ def render_status(body: dict[str, Any]) -> str:
     counted = [sum(worker["counts"].get(name, 0) for worker in body["workers"]) for name in ("without_user", "routed")]
     if counted[0]:
         lines.append(f"{counted[0] / counted[1]:.1%} of {counted[1]} routed requests name no user and get the baseline")
+    lines += _facts_of(body.get("facts"))
     lines += [f"  {finding['text']}" for finding in body["findings"]]
     lines += [f"  warning: {warning['text']}" for warning in body["warnings"]]
     lines += [
@@ -46,6 +47,21 @@ def render_status(body: dict[str, Any]) -> str:
         for worker in body["workers"]
     ]
     return "\n".join(lines)
+
+
+def _facts_of(facts: dict[str, Any] | None) -> list[str]:
+    if facts is None:
+        return []
+    dropped = ", ".join(f"{reason} {n_rows}" for reason, n_rows in sorted(facts["dropped"].items()))
+    n_dropped = sum(facts["dropped"].values())
+    lines = [
+        f"facts: {facts['accepted']} accepted, {facts['stored']} stored, {facts['queued']} queued,"
+        f" {facts['spooled']} spooled, {n_dropped} dropped{f' ({dropped})' if dropped else ''}"
+    ]
+    if facts["store"] != "ok":
+        why = f": {facts['store_error']}" if facts["store_error"] else ""
+        lines.append(f"store {facts['store']}{why}; requests are served all the same")
+    return lines
 
 
 def _verdict_of(body: dict[str, Any]) -> str:

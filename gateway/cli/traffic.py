@@ -36,7 +36,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stream", type=share_of_text, default=0.3, help="share that is streamed (30%%)")
     parser.add_argument("--api", choices=("chat", "responses", "mixed"), default="chat", help="which API (chat)")
     parser.add_argument("--without-user", type=share_of_text, default=0.05, help="share without a user id (5%%)")
-    parser.add_argument("--feedback", action="store_true", help="people give thumbs for what they read")
+    parser.add_argument(
+        "--feedback",
+        type=share_of_text,
+        nargs="?",
+        const=0.3,
+        default=0.0,
+        metavar="SHARE",
+        help="people give thumbs for that share of the answers they read (without a share: 30%%)",
+    )
+    parser.add_argument("--raters", type=share_of_text, default=1.0, help="share of people who give any (100%%)")
+    parser.add_argument(
+        "--feedback-delay", type=duration_s_of, default=0.0, help="how long they think about it, in the mean (0s)"
+    )
+    parser.add_argument("--metric", default="thumbs", help="the binary metric that thumbs are for (thumbs)")
     parser.add_argument("--api-key", default="sk-simulated", help="sent as the client's key")
     parser.add_argument("--seed", type=int, default=0, help="who asks what and when comes from it (0)")
     parser.add_argument("--json", action="store_true", help="print nothing but a JSON summary at the end")
@@ -70,7 +83,10 @@ def plan_of(args: argparse.Namespace) -> TrafficPlan:
         stream_ratio=args.stream,
         responses_ratio={"chat": 0.0, "responses": 1.0, "mixed": 0.5}[args.api],
         without_user_ratio=args.without_user,
-        feedback_ratio=0.3 if args.feedback else 0.0,
+        feedback_ratio=args.feedback,
+        raters_ratio=args.raters,
+        feedback_delay_s=args.feedback_delay,
+        feedback_metric=args.metric,
         seed=args.seed,
     )
 
@@ -208,6 +224,6 @@ def _show(summary: Summary, args: argparse.Namespace) -> None:
         warn(f"{kind}: {n}")
     if summary.n_unsent:
         warn(f"{summary.n_unsent} arrivals were not sent: too many requests were open at once")
-    if summary.n_feedback_kept:
-        say(f"feedback: nowhere to give it yet ({summary.n_feedback_kept} thumbs kept)")
+    for reason, n in summary.feedback_errors.items():
+        warn(f"{n} thumbs were not taken: {reason}")
     say(summary.sentence())

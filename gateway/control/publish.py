@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -111,6 +112,8 @@ class Publisher:
         last: The last reload; None before the first.
         refused: The last reload if it was refused: what is wrong with the file now.
         files: What to watch.
+        tally: Reloads of this process, by result and cause.
+        published_unix_ms: When the table in use was published; 0 when that was before this process.
     """
 
     def __init__(
@@ -127,6 +130,8 @@ class Publisher:
         self.last: PublishReport | None = None
         self.warnings: tuple[Finding, ...] = ()
         self.files: tuple[Path, ...] = (path,)
+        self.tally: Counter[tuple[str, str]] = Counter()
+        self.published_unix_ms = 0
         self._path = path
         self._compiler = compiler
         self._publish = publish
@@ -163,6 +168,7 @@ class Publisher:
                 result, findings = Result.REFUSED, (self._finding(f"a fault of ours: {type(error).__name__}: {error}"),)
             report = self._report(result, cause, begun_s, findings)
             self.last = report
+            self.tally[str(result), cause] += 1
             _log_report(report)
             return report
 
@@ -180,6 +186,7 @@ class Publisher:
         encoded = await asyncio.to_thread(self._write_out, compiled)
         self._publish(compiled.head.version, encoded)
         self.table = decode_table(encoded)
+        self.published_unix_ms = self._clock.unix_ms()
         self._version = compiled.head.version
         self._fingerprint = compiled.fingerprint
         return Result.APPLIED

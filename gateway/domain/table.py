@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.domain.identity import Identity
+from gateway.domain.metric import Metric
 from gateway.domain.provider import Provider
 from gateway.domain.route import DEFAULT_MAX_BODY_BYTES, Route
 
@@ -31,6 +32,7 @@ class TableHead:
         identity: How users are found.
         seal_key: 32 bytes; seals request ids. Never leaves the machine.
         max_body_bytes: The largest that any route takes; what is over it is refused unread.
+        metrics: What feedback may say, by name in file order.
     """
 
     version: int
@@ -40,6 +42,7 @@ class TableHead:
     identity: Identity
     seal_key: bytes = field(repr=False)
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
 
 
 class RoutingTable:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from gateway.domain.guard import Guard
+from gateway.domain.price import Price
+
 
 class Api(StrEnum):
     """The kinds of call that are understood and split; the value is the path below `/v1`."""
@@ -100,6 +103,8 @@ class Variant:
         headers: Sent with every request of this variant, names in lower case.
         content_hash: 12 hex digits over everything that can change an answer. Two variants with the
             same hash answer alike.
+        guards: Checks on its answers, the route's first; no part of the hash.
+        price: What its tokens cost, or None where nobody knows; no part of the hash.
     """
 
     name: str
@@ -108,3 +113,5 @@ class Variant:
     rewrites: Mapping[Api, Rewrite]
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     content_hash: str = ""
+    guards: tuple[Guard, ...] = ()
+    price: Price | None = None

@@ -104,9 +104,18 @@ class Child:
             self._process.send_signal(number)
 
 
-async def start_child(argv: Sequence[str], sock: socket.socket, *, environ: Mapping[str, str], clock: Clock) -> Child:
+async def start_child(
+    argv: Sequence[str],
+    sock: socket.socket,
+    *,
+    environ: Mapping[str, str],
+    clock: Clock,
+    facts: socket.socket | None = None,
+) -> Child:
     """
-    Start `argv` with `--listen-fd` and `--line-fd` added; it inherits those two and the standard three.
+    Start `argv` with `--listen-fd` and `--line-fd` added, and `--facts-fd` where there is such a socket.
+
+    It inherits those and the standard three.
 
     It is executed, not forked, so that a restart picks up new code; and it gets a session of its own, so that
     Ctrl-C in a terminal reaches only the parent, which knows in which order things end.
@@ -115,11 +124,15 @@ async def start_child(argv: Sequence[str], sock: socket.socket, *, environ: Mapp
         OSError: No process could be made; nothing is left of it.
     """
     ours, theirs = socket.socketpair()
-    fds = (sock.fileno(), theirs.fileno())
+    fds = [sock.fileno(), theirs.fileno()]
+    flags = ["--listen-fd", str(fds[0]), "--line-fd", str(fds[1])]
+    if facts is not None:
+        fds.append(facts.fileno())
+        flags += ["--facts-fd", str(facts.fileno())]
     try:
         process = await asyncio.create_subprocess_exec(
             *argv,
-            *("--listen-fd", str(fds[0]), "--line-fd", str(fds[1])),
+            *flags,
             pass_fds=fds,
             stdin=asyncio.subprocess.DEVNULL,
             env=dict(environ),

@@ -54,6 +54,18 @@ class Port(Protocol):
         ...
 
 
+class Facts(Protocol):
+    """Where workers hand over what happened."""
+
+    def open(self, sock: socket.socket) -> None:
+        """Begin to take it; the store opens in the background."""
+        ...
+
+    async def close(self) -> None:
+        """Store or spool what was taken, and hang up."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Rooms:
     """
@@ -63,11 +75,13 @@ class Rooms:
         publisher: Reads the file and publishes tables.
         make_port: Makes the operators' server; called once, after the first table.
         watch: Says when a file changed.
+        make_facts: Makes where facts go, once the operators' server answers; None to leave them with the workers.
     """
 
     publisher: Publisher
     make_port: Callable[[], Port]
     watch: Watch
+    make_facts: Callable[[], Facts] | None = None
 
 
 class ControlProcess:
@@ -79,10 +93,12 @@ class ControlProcess:
         self._make_port = rooms.make_port
         self._port: Port | None = None
         self._watch = rooms.watch
+        self._make_facts = rooms.make_facts
+        self._facts: Facts | None = None
         self._tasks = TaskGroup()
         self._left = asyncio.Event()
 
-    async def serve(self, sock: socket.socket) -> int:
+    async def serve(self, sock: socket.socket, facts_sock: socket.socket | None = None) -> int:
         """Run until told to leave (0), refused (2) or orphaned (3)."""
         self._tasks.spawn(self._link.beat())
         hearing = self._tasks.spawn(self._link.listen(self._reload_for_signal))
@@ -98,12 +114,18 @@ class ControlProcess:
             # In a thread, or what was sent would not leave before all of it is imported.
             self._port = await asyncio.to_thread(self._make_port)
             await self._port.open(sock)
+            # Last of all: the store takes half a second to import, and workers keep their facts until then.
+            if self._make_facts is not None and facts_sock is not None:
+                self._facts = self._make_facts()
+                self._facts.open(facts_sock)
             leaving = self._tasks.spawn(self._left.wait())
             await asyncio.wait([hearing, leaving], return_when=asyncio.FIRST_COMPLETED)
             return EXIT_FINE if self._left.is_set() else EXIT_ORPHANED
         finally:
             if self._port is not None and not hearing.done():
                 await self._port.close()
+            if self._facts is not None:
+                await self._facts.close()
             await self._tasks.close()
             await self._link.close()
 
@@ -125,7 +147,12 @@ class ControlProcess:
 
 
 async def serve_control(
-    *, sock: socket.socket, line_sock: socket.socket, clock: Clock, build: Callable[[ParentLink], Rooms]
+    *,
+    sock: socket.socket,
+    line_sock: socket.socket,
+    clock: Clock,
+    build: Callable[[ParentLink], Rooms],
+    facts_sock: socket.socket | None = None,
 ) -> int:
     """Serve as the process's main coroutine; SIGTERM ends it. Gives the exit code."""
     link = ParentLink(await Line.open(line_sock), clock=clock)
@@ -139,4 +166,4 @@ async def serve_control(
         return EXIT_ORPHANED
     process = ControlProcess(link, build(link))
     loop.add_signal_handler(signal.SIGTERM, process.leave)
-    return await process.serve(sock)
+    return await process.serve(sock, facts_sock)

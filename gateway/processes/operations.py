@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
@@ -31,13 +31,23 @@ class ControlOperations:
     """Implements `admin.api.Operations`."""
 
     def __init__(
-        self, *, publisher: Publisher, link: ParentLink, path: Path, explain: Explain, validate: Validate
+        self,
+        *,
+        publisher: Publisher,
+        link: ParentLink,
+        path: Path,
+        explain: Explain,
+        validate: Validate,
+        facts: Callable[[], Json] | None = None,
+        metrics: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None,
     ) -> None:
         self._publisher = publisher
         self._link = link
         self._path = path
         self._explain = explain
         self._validate = validate
+        self._facts = facts
+        self._metrics = metrics
         self._validating = asyncio.Semaphore(2)
 
     @property
@@ -68,6 +78,7 @@ class ControlOperations:
             "n_slots": fleet.n_slots if fleet is not None else None,
             "findings": [finding_json(finding) for finding in refused.findings] if refused is not None else [],
             "warnings": [finding_json(warning) for warning in self._publisher.warnings],
+            "facts": self._facts() if self._facts is not None else None,
         }
 
     def config(self) -> Json:
@@ -113,6 +124,10 @@ class ControlOperations:
         """Give everything wrong with `text`; nothing that runs changes."""
         async with self._validating:
             return await asyncio.wait_for(asyncio.to_thread(self._validate, text), VALIDATED_WITHIN_S)
+
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        """Give the page for a scraper; empty where nothing is counted."""
+        return (b"", "text/plain; charset=utf-8") if self._metrics is None else await self._metrics(accept)
 
     def explain(self, route: str, user: str, segments: Mapping[str, str]) -> Json | None:
         """Give which arm and why."""

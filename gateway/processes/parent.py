@@ -44,6 +44,9 @@ TICK_S = 1.0
 RELIEF_AFTER_S = 0.3
 """Between a restart's report and the control process's own: its caller gets the answer first."""
 
+CONTROL_ENDS_WITHIN_S = 4.0
+"""For what is queued to be stored or spooled, and the last export sent."""
+
 Start = Callable[[], Awaitable[Child]]
 
 
@@ -54,7 +57,7 @@ class Plan:
 
     Attributes:
         worker_argv: Command of a worker; `--slot N`, `--listen-fd N` and `--line-fd N` are added.
-        control_argv: Command of the control process; `--listen-fd N` and `--line-fd N` are added.
+        control_argv: Command of the control process; `--listen-fd N`, `--line-fd N` and `--facts-fd N` are added.
         environ: Their environment.
         linger_s: How long workers go on accepting once the gateway says it is not ready any more.
         drain_timeout_s: How long requests in flight may take after that.
@@ -89,11 +92,13 @@ class Parent:
         operators: socket.socket,
         clock: Clock,
         on_ready: Callable[[], None],
+        facts: socket.socket | None = None,
     ) -> None:
         self.refusal: list[str] = []
         self._plan = plan
         self._slots = slots
         self._operators = operators
+        self._facts = facts
         self._clock = clock
         self._on_ready = on_ready
         self._born_s = clock.now_s()
@@ -151,8 +156,9 @@ class Parent:
         return Keeper(name, start=start, on_frame=on_frame, on_change=self._note_change, clock=self._clock)
 
     async def _start_control(self) -> Child:
+        plan = self._plan
         child = await start_child(
-            self._plan.control_argv, self._operators, environ=self._plan.environ, clock=self._clock
+            plan.control_argv, self._operators, environ=plan.environ, clock=self._clock, facts=self._facts
         )
         child.line.send(Kind.HELLO, encode_message(self._hello))
         if self._table is not None:
@@ -341,7 +347,7 @@ class Parent:
         if self._control.current is not None and not self._is_hurried:
             self._control.stop_filling()
             self._control.current.terminate()
-            await self._control.wait_empty(2.0)
+            await self._control.wait_empty(CONTROL_ENDS_WITHIN_S)
         await asyncio.gather(*(keeper.close() for keeper in (self._control, *self._workers)))
 
 

@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 
 STATUS_EVERY_S = 1.0
 CLOSE_WITHIN_S = 1.0
+SETTLE_WITHIN_S = 2.0
+"""For what was noted to be stored or spooled, before a worker leaves."""
+
 EXIT_FINE = 0
 EXIT_ORPHANED = 3
 
@@ -64,11 +67,28 @@ class DataPlane(Protocol):
         ...
 
 
-class Worker:
-    """Joins a data plane to the line."""
+class Facts(Protocol):
+    """What carries facts to the control process; `gateway.record.channel` is the real one."""
 
-    def __init__(self, plane: DataPlane, line: Line, sock: socket.socket) -> None:
+    def open(self) -> None:
+        """Begin to connect."""
+        ...
+
+    def counts(self) -> dict[str, int]:
+        """Give plain counters."""
+        ...
+
+    async def close(self, timeout_s: float) -> bool:
+        """Wait until everything is settled, for so long at most, and hang up."""
+        ...
+
+
+class Worker:
+    """Joins a data plane and its facts to the line."""
+
+    def __init__(self, plane: DataPlane, line: Line, sock: socket.socket, facts: Facts | None = None) -> None:
         self._plane = plane
+        self._facts = facts
         self._line = line
         self._sock = sock
         self._tasks = TaskGroup()
@@ -78,6 +98,8 @@ class Worker:
 
     async def serve(self) -> int:
         """Serve until told to leave (0) or until the parent is gone (3)."""
+        if self._facts is not None:
+            self._facts.open()
         self._tasks.spawn(self._report())
         reading = self._tasks.spawn(self._read())
         leaving = self._tasks.spawn(self._left.wait())
@@ -88,6 +110,9 @@ class Worker:
             await self._tasks.close()
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._plane.close(), CLOSE_WITHIN_S)
+            if self._facts is not None:
+                # After the plane: what it broke off has ended too, and was noted.
+                await self._facts.close(SETTLE_WITHIN_S if self._left.is_set() else 0.0)
             await self._line.flush()
             self._line.close()
 
@@ -138,16 +163,22 @@ class Worker:
 
     async def _report(self) -> None:
         while True:
-            status = WorkerStatus(in_flight=self._plane.in_flight, counts=self._plane.counts())
+            counts = self._plane.counts() | (self._facts.counts() if self._facts is not None else {})
+            status = WorkerStatus(in_flight=self._plane.in_flight, counts=counts)
             self._line.offer(Kind.STATUS, encode_message(status))
             await asyncio.sleep(STATUS_EVERY_S)
 
 
 async def serve_worker(
-    plane: DataPlane, *, sock: socket.socket, line_sock: socket.socket, drain_timeout_s: float
+    plane: DataPlane,
+    *,
+    sock: socket.socket,
+    line_sock: socket.socket,
+    drain_timeout_s: float,
+    facts: Facts | None = None,
 ) -> int:
     """Serve as the process's main coroutine; SIGTERM drains. Gives the exit code."""
-    worker = Worker(plane, await Line.open(line_sock), sock)
+    worker = Worker(plane, await Line.open(line_sock), sock, facts)
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, worker.leave, Drain(linger_s=0.0, timeout_s=drain_timeout_s))
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR2):

@@ -13,8 +13,10 @@ from gateway.domain.variant import Api, Rewrite, Variant
 from gateway.proxy.exchange import ClientRequest, Headers
 from gateway.proxy.sweep import Sweep
 from gateway.proxy.upstream.pool import Pool
+from gateway.wire.guard import GuardSet
 from gateway.wire.headers import CREDENTIALS, FORWARDED, PASSED_THROUGH, encode_headers, request_headers
 from gateway.wire.rewrite import Plan
+from gateway.wire.trace_context import without_context
 
 IDENTITY_ENCODING = (b"accept-encoding", b"identity")
 """Asked of providers where the answer is read on the way; compressed bytes would have to be undone."""
@@ -28,6 +30,7 @@ class BoundProvider:
 
     Attributes:
         provider: What it was made from.
+        name: The provider's.
         pool: Its connections.
         injects_usage: Whether streams are asked for their usage; learnt False from a provider that
             refuses `stream_options`.
@@ -35,10 +38,11 @@ class BoundProvider:
         allowed: Client headers that travel with a request we rewrite.
     """
 
-    __slots__ = ("_passed_through", "allowed", "fixed", "injects_usage", "pool", "provider")
+    __slots__ = ("_passed_through", "allowed", "fixed", "injects_usage", "name", "pool", "provider")
 
     def __init__(self, provider: Provider, pool: Pool) -> None:
         self.provider = provider
+        self.name = provider.name
         self.pool = pool
         self.injects_usage = provider.inject_usage is not InjectUsage.OFF
         self.fixed = _fixed_headers(provider)
@@ -67,13 +71,19 @@ class BoundVariant:
     Attributes:
         variant: What the file says; None for a call that no route takes.
         provider: Where it goes.
+        model: The model asked for; None for the client's own.
+        guards: Content checks on its answers; None for none.
+        price: Of its tokens; None where it is not known.
     """
 
-    __slots__ = ("_allowed", "_plans", "_prefixes", "provider", "variant")
+    __slots__ = ("_allowed", "_plans", "_prefixes", "guards", "model", "price", "provider", "variant")
 
     def __init__(self, variant: Variant | None, provider: BoundProvider) -> None:
         self.variant = variant
         self.provider = provider
+        self.model = None if variant is None else variant.model
+        self.guards = GuardSet(variant.guards) if variant is not None and variant.guards else None
+        self.price = None if variant is None else variant.price
         self._plans: dict[Api, Plan] = {}
         own: Headers = []
         if variant is not None:
@@ -96,12 +106,17 @@ class BoundVariant:
             plan = self._plans[api] = Plan(api, rewrites.get(api, EMPTY_REWRITE))
         return plan
 
-    def head(self, api: Api, request: ClientRequest, length: int) -> bytes:
-        """Give the head of a POST whose body is `length` bytes; our headers win over the client's."""
+    def head(self, api: Api, request: ClientRequest, length: int, *, is_traced: bool = False) -> bytes:
+        """
+        Give the head of a POST whose body is `length` bytes; our headers win over the client's.
+
+        Where the request is traced, the client's trace context is left out: each attempt gets its own.
+        """
         prefix = self._prefixes[api]
         if request.query:
             prefix = prefix.replace(b" HTTP/1.1\r\n", request.query + b" HTTP/1.1\r\n", 1)
-        theirs = encode_headers(request_headers(request.headers, self._allowed))
+        passed = request_headers(request.headers, self._allowed)
+        theirs = encode_headers(without_context(passed) if is_traced else passed)
         return b"%b%bcontent-length: %d\r\n\r\n" % (prefix, theirs, length)
 
 

@@ -20,6 +20,7 @@ from gateway.domain.route import Route
 from gateway.domain.variant import Api
 from gateway.errors import (
     BadRequestError,
+    ContentBlockedError,
     ForbiddenError,
     GatewayError,
     NoRouteError,
@@ -30,16 +31,32 @@ from gateway.errors import (
 )
 from gateway.proxy.bound import BoundArm, BoundRoute, BoundTable, BoundVariant
 from gateway.proxy.exchange import ClientRequest, Headers, Sink
+from gateway.proxy.observe import (
+    MAX_MODEL_CHARS,
+    note_assignment,
+    note_attempt_end,
+    note_blame,
+    note_reading,
+    note_report,
+    note_signal,
+)
 from gateway.proxy.relay import EventRelay, relay_raw
 from gateway.proxy.upstream.attempt import ask
 from gateway.proxy.upstream.response import UpstreamResponse
 from gateway.record.outcome import Outcome
-from gateway.wire.answer import hide_model, is_whole, names_field
+from gateway.record.sampling import Sampler, render_attempt
+from gateway.wire.answer import hide_model, names_field
+from gateway.wire.answer_text import texts_of
 from gateway.wire.body import Fields, parse_fields, peek_bool, peek_string
 from gateway.wire.fault import fault_of
+from gateway.wire.guard import GuardSet, blocked
+from gateway.wire.guarded_stream import GuardedStream
 from gateway.wire.headers import response_headers
 from gateway.wire.problem import render_problem
+from gateway.wire.reading import Reading, read_answer
+from gateway.wire.safety import read_problem
 from gateway.wire.stream import StreamTap
+from gateway.wire.trace_context import put_context
 from gateway.wire.usage import may_inject_usage
 from gateway.wire.view import BodyView
 
@@ -57,7 +74,14 @@ _STREAMS_USAGE = frozenset({Api.CHAT, Api.COMPLETIONS})
 
 
 class WalkOwner(Protocol):
-    """Whoever starts walks and wants to know when they have ended."""
+    """
+    Whoever starts walks and wants to know when they have ended.
+
+    Attributes:
+        sampler: Decides which requests are traced; None where none are.
+    """
+
+    sampler: Sampler | None
 
     def note_done(self, walk: Walk, failure: Exception | None) -> None:
         """Take note that a walk has ended; with a failure of ours, its client may still wait."""
@@ -84,6 +108,7 @@ class Walk:
     _fields: Fields = {}  # noqa: RUF012  # Replaced, never changed.
     _is_stream = False
     _model = ""
+    _reading: Reading | None = None
     _response: UpstreamResponse | None = None
     _segments: dict[str, str] = {}  # noqa: RUF012  # Replaced, never changed.
     _sent: tuple[bytes, bytes] | None = None
@@ -112,6 +137,8 @@ class Walk:
         `_note_arrival` when the provider's answer is whole: no task, no future. Whatever is not as
         plain as that goes on in a task.
         """
+        if self._owner.sampler is not None:
+            self._sample(self._owner.sampler)
         try:
             self._variants = variants = self._choose(serial)
             if not self._send_first(variants[0]):
@@ -145,8 +172,7 @@ class Walk:
         connection = variant.provider.pool.take_idle()
         if connection is None:
             return False
-        self.outcome.attempts = 1
-        response = connection.send(head, body, wants_whole=True, prefers_stream=self._is_stream)
+        response = connection.send(self.begin_attempt(head), body, wants_whole=True, prefers_stream=self._is_stream)
         self._response = self._first = response
         response.call_on_arrival(self._note_arrival)
         return True
@@ -159,7 +185,7 @@ class Walk:
                 response.status == 200
                 and response.is_whole
                 and not response.is_event_stream
-                and _is_answer_or_encoded(self._api, response)
+                and self._read(response, self._variants[0])
             ):
                 self._first = None
                 self._respond_whole(self._variants[0])
@@ -211,6 +237,9 @@ class Walk:
         if failure is not None:
             outcome.status = 500
             outcome.fault = Fault.GATEWAY
+        if outcome.trace is not None:
+            is_bad = outcome.status >= 400 or outcome.is_truncated
+            self.end_attempt(outcome.status, outcome.error_code if is_bad else None)
         outcome.duration_ms = (self._clock.now_s() - self._started_s) * 1000
         self._owner.note_done(self, failure)
 
@@ -229,7 +258,8 @@ class Walk:
         if model is None:
             message = "The request names no model; send a route's name as 'model'."
             raise BadRequestError(message, code="missing_model", param="model")
-        self._model = outcome.model_requested = model
+        self._model = model
+        outcome.model_requested = model if len(model) <= MAX_MODEL_CHARS else model[:MAX_MODEL_CHARS]
         self._view = BodyView(self._api, first, fields)
         route = self._bound.route(model)
         return self._choose_default(model, serial) if route is None else self._choose_arm(route, serial)
@@ -260,21 +290,14 @@ class Walk:
             assignment, segments = assign(release, bound.identity, self._view, forced=forced, request_key=key)
             self._segments = segments
         self._arm = arm = bound_route.arms[assignment.arm]
-        self._note_assignment(route, arm, assignment, serial)
-        return arm.variants
-
-    def _note_assignment(self, route: Route, arm: BoundArm, assignment: Assignment, serial: int) -> None:
         outcome = self.outcome
-        outcome.route = route.name
-        outcome.release = route.release.name
-        outcome.epoch = epoch = route.release.epoch
-        outcome.arm = arm.name
-        outcome.reason = assignment.reason
-        outcome.unit_hash = unit_hash = assignment.unit_hash
+        note_assignment(outcome, route, arm.name, assignment)
         if self._segments:
             outcome.segments = self._segments
-        seal = self._bound.seal
-        outcome.request_id = seal.seal_parts(arm.sealed_names, epoch, unit_hash, outcome.unix_ms, serial)
+        outcome.request_id = bound.seal.seal_parts(
+            arm.sealed_names, release.epoch, assignment.unit_hash, outcome.unix_ms, serial
+        )
+        return arm.variants
 
     def _forced(self, route: Route) -> str:
         name = self.request.first[FORCE_HEADER].decode("latin-1")
@@ -298,14 +321,16 @@ class Walk:
                 await self._ask(variant)
             except UpstreamError as error:
                 self._let_go()
-                self._blame(Fault.PROVIDER, error.code)
+                note_blame(self.outcome, Fault.PROVIDER, error.code)
                 if variant is last:
                     raise
+                self.end_attempt(0, error.code)
                 continue
             response = self._arrived
             if variant is last or not (response.status == 429 or response.status >= 500):
                 return variant
-            self._blame(Fault.PROVIDER, f"upstream_{response.status}")
+            note_blame(self.outcome, Fault.PROVIDER, f"upstream_{response.status}")
+            self.end_attempt(response.status)
             self._let_go()
         message = "The last variant returns or raises."
         raise AssertionError(message)
@@ -321,39 +346,60 @@ class Walk:
                 head,
                 body,
                 prefers_stream=self._is_stream,
-                note_attempt=self._note_attempt,
+                notes=self,
                 first=first,
             )
             if not (self._strips_usage and response.status == 400 and b"stream_options" in response.body()):
                 break
             # Refused for what we added: no work was done, and this provider is not asked for usage again.
             provider.injects_usage = False
+            self.end_attempt(response.status)
             first = None
             self._let_go()
             head, body = self._written(variant)
-        self._check(response)
+        self._check(response, variant)
 
     def _written(self, variant: BoundVariant) -> tuple[bytes, bytes]:
         """Give the head and body of the request to a variant's provider."""
         api = self._api
         request = self.request
         view = self._view
+        outcome = self.outcome
+        outcome.provider = variant.provider.name
+        outcome.model_sent = variant.model
         plan = variant.plan(api)
         self._strips_usage = injects = self._is_stream and variant.provider.injects_usage and self._is_usage_wanted
         user = self._bound.identity.user(view) if plan.needs_user else None
         body = plan.apply(request.body, self._fields, view, self._segments, inject_usage=injects, user=user)
-        return variant.head(api, request, len(body)), body
+        return variant.head(api, request, len(body), is_traced=outcome.trace is not None), body
 
-    def _check(self, response: UpstreamResponse) -> None:
+    def _check(self, response: UpstreamResponse, variant: BoundVariant) -> None:
         """Refuse an answer that is none."""
         status = response.status
         if 300 <= status < 400 and status != 304:
             message = f"The provider answered with a redirect ({status}), which is never followed."
             raise UpstreamBrokenError(message, code="upstream_redirect")
-        is_readable = status == 200 and response.is_whole and not response.is_event_stream
-        if is_readable and not _is_answer_or_encoded(self._api, response):
+        if status != 200:
+            return
+        guards = variant.guards
+        if guards is not None and guards.blocks and not _is_readable(response):
+            message = "The provider's answer is compressed or too large to be checked by the route's guards."
+            raise UpstreamBrokenError(message, code="upstream_unchecked")
+        if response.is_whole and not response.is_event_stream and not self._read(response, variant):
             message = "The provider answered 200 with a body that is no answer."
             raise UpstreamBrokenError(message, code="upstream_invalid_answer")
+
+    def _read(self, response: UpstreamResponse, variant: BoundVariant) -> bool:
+        """Read a whole answer; False when it is none. One that is compressed is passed on unread."""
+        if is_encoded(response):
+            return variant.guards is None or not variant.guards.blocks
+        body = response.body()
+        try:
+            body.decode()
+        except UnicodeDecodeError:
+            return False
+        self._reading = reading = read_answer(self._api, body)
+        return reading is not None
 
     def _respond_whole(self, variant: BoundVariant) -> bool:
         """Send an answer that has all arrived; False when it has to be relayed."""
@@ -365,7 +411,23 @@ class Walk:
             self._judge(response, variant)
         if not response.is_whole or response.is_event_stream:
             return False
+        if self._reading is not None:
+            note_reading(outcome, self._reading, variant.price, len(self.request.body))
+            if variant.guards is not None and self._is_blocked(variant.guards, response):
+                return True
         self.sink.respond(status, self._headers_of(response, variant), self._body_for_client(response))
+        return True
+
+    def _is_blocked(self, guards: GuardSet, response: UpstreamResponse) -> bool:
+        """Ask the guards; where one keeps the answer back, tell the client so."""
+        report = guards.judge(texts_of(self._api, response.body()))
+        note_report(self.outcome, report)
+        if report.blocked_by is None:
+            return False
+        error = blocked(report.blocked_by)
+        self.outcome.status = error.status
+        self.outcome.error_code = error.code
+        self._respond_problem(error)
         return True
 
     async def _relay(self, variant: BoundVariant) -> None:
@@ -375,12 +437,16 @@ class Walk:
         if response.status != 200 or is_encoded(response) or not response.is_event_stream:
             error = await relay_raw(response, headers, self.sink)
         else:
-            error = await self._relay_events(response, headers)
-        if error is not None:
+            error = await self._relay_events(response, headers, variant)
+        if isinstance(error, ContentBlockedError):
+            self.outcome.error_code = error.code
+        elif error is not None:
             self.outcome.is_truncated = True
-            self._blame(Fault.PROVIDER if isinstance(error, UpstreamError) else Fault.GATEWAY, error.code)
+            note_blame(self.outcome, _fault_behind(error), error.code)
 
-    async def _relay_events(self, response: UpstreamResponse, headers: Headers) -> GatewayError | None:
+    async def _relay_events(
+        self, response: UpstreamResponse, headers: Headers, variant: BoundVariant
+    ) -> GatewayError | None:
         name = self._name_for_model
         tap = StreamTap(
             self._api,
@@ -388,13 +454,24 @@ class Walk:
             model_name=name,
             instructions=None if name is None else self._client_instructions,
         )
-        relay = EventRelay(self._api, tap, self.sink, self._clock, model=self._model)
-        error = await relay.run(response, headers)
+        guarded = None if variant.guards is None else GuardedStream(self._api, variant.guards)
+        relay = EventRelay(self._api, tap, self.sink, self._clock, model=self._model, guarded=guarded)
+        try:
+            return await relay.run(response, headers)
+        finally:  # Also when the client left: what came was paid for.
+            self._note_stream(relay, tap, guarded, variant)
+
+    def _note_stream(
+        self, relay: EventRelay, tap: StreamTap, guarded: GuardedStream | None, variant: BoundVariant
+    ) -> None:
+        outcome = self.outcome
         if relay.first_token_s is not None:
-            self.outcome.ttft_ms = (relay.first_token_s - self._started_s) * 1000
-        if tap.failed:
-            self._blame(Fault.PROVIDER, "upstream_stream_error")
-        return error
+            outcome.ttft_ms = (relay.first_token_s - self._started_s) * 1000
+        note_reading(outcome, tap.reading, variant.price, len(self.request.body))
+        if guarded is not None:
+            note_report(outcome, guarded.report)
+        if tap.failed and not tap.reading.is_safety_error:
+            note_blame(outcome, Fault.PROVIDER, "upstream_stream_error")
 
     def _body_for_client(self, response: UpstreamResponse) -> bytes:
         body = response.body()
@@ -424,23 +501,42 @@ class Walk:
             param=names_field(response.body()) if response.status in (400, 422) and response.is_whole else None,
             rewrite=variant.plan(self._api).rewrite,
         )
-        self._blame(fault, f"upstream_{response.status}")
+        note_blame(self.outcome, fault, f"upstream_{response.status}")
+        if response.is_whole:
+            note_signal(self.outcome, read_problem(response.status, response.body()))
 
     def _refuse(self, error: GatewayError) -> None:
         """Answer with an error of our own."""
         outcome = self.outcome
         outcome.status = error.status
-        if outcome.fault is not Fault.PROVIDER:
-            fault = Fault.CLIENT if error.status < 500 else Fault.GATEWAY
-            self._blame(Fault.PROVIDER if isinstance(error, UpstreamError) else fault, error.code)
-        self.sink.respond(error.status, problem_headers(error, outcome.request_id), render_problem(error))
+        note_blame(outcome, Fault.CLIENT if error.status < 500 else _fault_behind(error), error.code)
+        self._respond_problem(error)
 
-    def _blame(self, fault: Fault, code: str) -> None:
-        """Take note of whose failure it was; a provider's is not covered by what came after."""
+    def _respond_problem(self, error: GatewayError) -> None:
+        self.sink.respond(error.status, problem_headers(error, self.outcome.request_id), render_problem(error))
+
+    # AttemptNotes
+
+    def begin_attempt(self, head: bytes) -> bytes:
+        """Count an attempt; where the request is traced, its head names its span."""
         outcome = self.outcome
-        if outcome.fault is not Fault.PROVIDER:
-            outcome.fault = fault
-            outcome.error_code = code
+        outcome.attempts += 1
+        trace, sampler = outcome.trace, self._owner.sampler
+        if trace is None or sampler is None:
+            return head
+        attempt = sampler.begin_attempt(
+            trace, unix_ms=self._clock.unix_ms(), provider=outcome.provider or "", model_sent=outcome.model_sent
+        )
+        return put_context(head, render_attempt(trace, attempt), trace.state)
+
+    def end_attempt(self, status: int, error_code: str | None = None) -> None:
+        """Note how an attempt ended."""
+        note_attempt_end(self.outcome, self._clock.unix_ms(), status, error_code)
+
+    def _sample(self, sampler: Sampler) -> None:
+        request = self.request
+        states = [value for name, value in request.headers if name == b"tracestate"]
+        self.outcome.trace = sampler.sample(request.first.get(b"traceparent"), states)
 
     @property
     def _arrived(self) -> UpstreamResponse:
@@ -465,24 +561,18 @@ class Walk:
         raw = self._fields.get("instructions")
         return b"null" if raw is None else bytes(raw)
 
-    def _note_attempt(self) -> None:
-        self.outcome.attempts += 1
-
     def _let_go(self) -> None:
         response, self._response = self._response, None
         if response is not None:
             response.release()
 
 
-def _is_answer_or_encoded(api: Api, response: UpstreamResponse) -> bool:
-    if is_encoded(response):
-        return True
-    body = response.body()
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return is_whole(api, body)
+def _fault_behind(error: GatewayError) -> Fault:
+    return Fault.PROVIDER if isinstance(error, UpstreamError) else Fault.GATEWAY
+
+
+def _is_readable(response: UpstreamResponse) -> bool:
+    return not is_encoded(response) and (response.is_whole or response.is_event_stream)
 
 
 def is_encoded(response: UpstreamResponse) -> bool:

@@ -7,6 +7,8 @@ from gateway.domain.variant import Api
 from gateway.errors import GatewayError, UpstreamBrokenError
 from gateway.proxy.exchange import Headers, Sink
 from gateway.proxy.upstream.response import UpstreamResponse
+from gateway.wire.guard import blocked
+from gateway.wire.guarded_stream import GuardedStream
 from gateway.wire.problem import render_stream_problem
 from gateway.wire.stream import StreamTap
 
@@ -22,9 +24,14 @@ class EventRelay:
         first_token_s: When the first token passed, on the clock given; None until then.
     """
 
-    __slots__ = ("_api", "_clock", "_model", "_sink", "_tap", "first_token_s")
+    __slots__ = ("_api", "_clock", "_guarded", "_model", "_response", "_sink", "_tap", "first_token_s")
 
-    def __init__(self, api: Api, tap: StreamTap, sink: Sink, clock: Clock, *, model: str) -> None:
+    def __init__(
+        self, api: Api, tap: StreamTap, sink: Sink, clock: Clock, *, model: str, guarded: GuardedStream | None = None
+    ) -> None:
+        """`guarded` stands behind the tap, where the variant has guards."""
+        self._guarded = guarded
+        self._response: UpstreamResponse | None = None
         self._model = model
         self._api = api
         self._tap = tap
@@ -42,6 +49,7 @@ class EventRelay:
         Returns:
             None when the stream was whole, else what broke it; the client has been told.
         """
+        self._response = response
         self._sink.start(response.status, headers + STREAM_HEADERS, flow=response)
         response.pipe(self.take)
         await response.ended()
@@ -53,12 +61,28 @@ class EventRelay:
         out = tap.feed(piece)
         if self.first_token_s is None and tap.has_token:
             self.first_token_s = self._clock.now_s()
+        if self._guarded is not None:
+            out = self._checked(self._guarded, out)
         if out:
             self._sink.write(out)
+
+    def _checked(self, guarded: GuardedStream, out: bytes) -> bytes:
+        """Give what the guards let through; once one objects, the provider is not listened to any more."""
+        passed = guarded.feed(out)
+        if guarded.blocked_by is not None and self._response is not None:
+            self._response.note_error(blocked(guarded.blocked_by))
+        return passed
 
     def _finish(self, error: GatewayError | None) -> GatewayError | None:
         tap = self._tap
         rest = tap.end()
+        guarded = self._guarded
+        if guarded is not None:
+            rest = guarded.end(rest if tap.is_complete else b"", is_complete=tap.is_complete)
+            if guarded.blocked_by is not None:
+                return self._end_with(blocked(guarded.blocked_by))
+            if not tap.is_complete and rest:
+                self._sink.write(rest)
         if tap.is_complete:
             # It said that it was finished; how the connection ended afterwards changes nothing.
             self._sink.write(rest)
@@ -67,11 +91,16 @@ class EventRelay:
         if error is None:
             message = "The provider ended the stream without finishing the answer."
             error = UpstreamBrokenError(message, code="upstream_truncated")
-        if not tap.is_at_boundary:
+        if not tap.is_at_boundary and not (guarded is not None and guarded.is_whole):
             # Half of a huge event is out; a frame behind it would be read as the rest of that event.
             self._sink.abort()
             return error
         # What was held back is half an event; a client would stumble over it before the frame that explains.
+        return self._end_with(error)
+
+    def _end_with(self, error: GatewayError) -> GatewayError:
+        """Tell the client what broke the stream."""
+        tap = self._tap
         frame = render_stream_problem(
             self._api,
             error,

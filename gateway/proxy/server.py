@@ -19,8 +19,12 @@ from gateway.domain.table import RoutingTable
 from gateway.domain.variant import Api
 from gateway.errors import GatewayError, NoRouteError, OverloadedError
 from gateway.proxy.bound import BoundTable, Pools
-from gateway.proxy.edge import EdgeConnection, EdgeLimits, Serving
+from gateway.proxy.edge import EdgeConnection
+from gateway.proxy.edge_app import EdgeLimits, Serving
 from gateway.proxy.exchange import ClientRequest, Headers
+from gateway.proxy.feedback import BODY_LIMIT as FEEDBACK_BYTES
+from gateway.proxy.feedback import PATH as FEEDBACK
+from gateway.proxy.feedback import Give, answer_feedback
 from gateway.proxy.models import PATH as MODELS
 from gateway.proxy.models import ModelList, route_model
 from gateway.proxy.passthrough import pass_through
@@ -28,6 +32,7 @@ from gateway.proxy.pipeline import JSON_TYPE, Walk, problem_headers
 from gateway.proxy.sweep import Sweep
 from gateway.proxy.whole import WholeRequests
 from gateway.record.outcome import OutcomeObserver
+from gateway.record.sampling import Sampler
 from gateway.tasks import TaskGroup
 from gateway.wire.problem import render_problem
 
@@ -54,14 +59,35 @@ class DataPlane:
         limits: What a connection may cost.
         is_draining: Answers say `connection: close` and readiness is gone.
         whole_requests: Parses what comes in one read.
+        sampler: Decides which requests are traced; None where none are.
     """
 
     def __init__(
-        self, *, clock: Clock, observer: OutcomeObserver, worker_id: int, limits: EdgeLimits | None = None
+        self,
+        *,
+        clock: Clock,
+        observer: OutcomeObserver,
+        give_feedback: Give,
+        worker_id: int,
+        sampler: Sampler | None = None,
+        limits: EdgeLimits | None = None,
     ) -> None:
+        """
+        Make a data plane that has no table yet.
+
+        Args:
+            clock: What tells the time.
+            observer: Told of every outcome; must return at once.
+            give_feedback: Makes feedback durable.
+            worker_id: The worker's slot.
+            sampler: Decides which requests are traced.
+            limits: What a connection may cost.
+        """
         self._loop = asyncio.get_running_loop()
         self._clock = clock
         self._observer = observer
+        self._give_feedback = give_feedback
+        self.sampler = sampler
         self._worker_id = worker_id
         self.limits = limits or EdgeLimits()
         self.is_draining = False
@@ -152,10 +178,10 @@ class DataPlane:
     # EdgeApp
 
     def body_limit(self, request: ClientRequest) -> int | None:
-        """Hold the bodies of what is split; stream the rest."""
+        """Hold the bodies of what is read here; stream the rest."""
         if request.path in SPLIT and request.method == b"POST":
             return self._max_body_bytes
-        return None
+        return FEEDBACK_BYTES if request.path == FEEDBACK else None
 
     def note_connected(self, connection: EdgeConnection) -> None:
         """Keep a connection."""
@@ -225,7 +251,9 @@ class DataPlane:
         if bound is None:
             message = "The gateway has no configuration yet."
             raise OverloadedError(message, code="not_ready", retry_after_s=1)
-        if request.method == b"GET" and (path == MODELS or path.startswith(MODELS + b"/")):
+        if path == FEEDBACK:
+            await answer_feedback(bound, request, sink, self._give_feedback, self._clock)
+        elif request.method == b"GET" and (path == MODELS or path.startswith(MODELS + b"/")):
             await self._answer_models(bound, request, sink)
         else:
             await self._pass_through(bound, request, sink)
@@ -281,6 +309,6 @@ class DataPlane:
 def _refuse_disguise(request: ClientRequest) -> None:
     """Refuse another spelling of a path that is split: passed on, it would reach the provider unsplit."""
     plain = unquote_to_bytes(request.path).rstrip(b"/").lower()
-    if plain in SPLIT:
+    if plain in SPLIT or plain == FEEDBACK:
         message = f"Write the path as {plain.decode()}."
         raise NoRouteError(message, code="path_not_found")

@@ -18,12 +18,15 @@ from gateway.domain.table import TableHead
 from gateway.errors import ConfigError, Finding
 from gateway.settings import names, not_yet
 from gateway.settings.allocations import Allocations
+from gateway.settings.compile_metric import compile_metrics
+from gateway.settings.compile_price import warn_of_unknown
 from gateway.settings.compile_provider import compile_providers
 from gateway.settings.compile_route import Known, compile_routes
 from gateway.settings.document.identity import IdentitySection, source_of
 from gateway.settings.files import NamedFiles
 from gateway.settings.findings import Findings
 from gateway.settings.memo import Memo, spell_routes
+from gateway.settings.prices import PriceList
 from gateway.settings.scope import Scope
 from gateway.settings.shape import parse_document
 from gateway.settings.yaml_tree import parse_yaml
@@ -117,6 +120,7 @@ def _compile(
 ) -> Compiled:
     tree = parse_yaml(raw, name=name)
     findings = Findings(name, tree)
+    prices = PriceList() if memo is None else memo.prices
     known = Known() if memo is None else Known(memo.kept, spell_routes(tree.root), tree.root)
     document = parse_document(tree, findings, known=known.sections)
     if document is None:
@@ -125,21 +129,24 @@ def _compile(
     if findings.has_errors:
         # The document was read without what is wrong in it: these are not the routes as they are written.
         memo, known = None, Known()
-    scope = Scope(document, findings, NamedFiles(folder), environ)
+    scope = Scope(document, findings, NamedFiles(folder), environ, prices=prices)
     providers = compile_providers(scope)
     identity = _compile_identity(scope, document.identity)
+    metrics = compile_metrics(scope)
     names.check_document(scope)
     not_yet.check_document(scope)
     compiled = compile_routes(scope, previous, known)
     if memo is not None:
         memo.kept = {name: one for name, one in compiled.items() if one.written}
     routes = tuple(one.route for one in compiled.values())
+    warn_of_unknown(scope, routes)
     allocations = {one.release_name: one.allocation for one in compiled.values()}
     seen = frozenset(files | scope.files.seen)
     findings.raise_errors(str(path) for path in seen)
     config_hash = _config_hash_of(raw, scope.files)
     max_body_bytes = max(route.max_body_bytes for route in routes)
-    head = TableHead(version, config_hash, providers, document.default_provider, identity, seal_key, max_body_bytes)
+    default = document.default_provider
+    head = TableHead(version, config_hash, providers, default, identity, seal_key, max_body_bytes, metrics)
     fingerprint = _fingerprint_of(config_hash, scope, seal_key)
     return Compiled(head, routes, seen, findings.warnings, previous.updated(allocations), fingerprint)
 
@@ -172,4 +179,6 @@ def _fingerprint_of(config_hash: str, scope: Scope, seal_key: bytes) -> str:
     digest = hashlib.blake2b(config_hash.encode(), key=seal_key[:64], digest_size=16)
     for name in sorted(scope.files.secrets):
         digest.update(hashlib.sha256(scope.files.secrets[name]).digest())
+    if scope.prices.was_missed:
+        digest.update(b"\0without prices")
     return digest.hexdigest()

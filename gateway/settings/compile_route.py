@@ -11,6 +11,7 @@ from gateway.domain.route import Expose, ExposeModel, Route
 from gateway.domain.variant import Variant
 from gateway.settings import names, not_yet
 from gateway.settings.allocations import Allocation, Allocations
+from gateway.settings.compile_guard import compile_guards
 from gateway.settings.compile_release import compile_release
 from gateway.settings.compile_variant import compile_variant
 from gateway.settings.document.route import RouteSection
@@ -90,7 +91,7 @@ def _compile(
     scope = replace(scope, asked=Asked())
     findings, asked = scope.findings, scope.asked
     n_warned, n_refused = len(findings.warned), findings.n_refused
-    variants = _compile_variants(scope, (*path, "variants"), section)
+    variants = _compile_variants(scope, path, section)
     compiled = compile_release(scope, (*path, "release"), release_name, section.release, section.variants, previous)
     names.check_route(scope, path, section)
     not_yet.check_route(scope, path, section)
@@ -98,7 +99,8 @@ def _compile(
     _check_embeddings(scope, path, variants)
     if compiled is None:
         return None
-    is_right = findings.n_refused == n_refused
+    # A route whose price the list was not there to tell is compiled again when it is.
+    is_right = findings.n_refused == n_refused and not scope.prices.was_missed
     release, allocation = compiled
     return Kept(
         written=written if is_right else b"",
@@ -119,8 +121,13 @@ def _compile(
 
 
 def _compile_variants(scope: Scope, path: KeyPath, section: RouteSection) -> dict[str, Variant]:
-    inherited = inherit(section.variants, path, scope.findings)
-    compiled = {name: compile_variant(scope, (*path, name), name, inherited[name]) for name in section.variants}
+    at = (*path, "variants")
+    inherited = inherit(section.variants, at, scope.findings)
+    guards = compile_guards(scope, (*path, "guards"), section.guards)
+    compiled = {
+        name: compile_variant(scope, (*at, name), name, inherited[name], guards, section.price.get(name))
+        for name in section.variants
+    }
     return {name: variant for name, variant in compiled.items() if variant is not None}
 
 

@@ -7,9 +7,13 @@ from typing import Any
 
 import orjson
 
+from gateway.domain.guard import Guard
 from gateway.domain.variant import Api, Clamp, Path, Rewrite, SystemPrompt, Variant
+from gateway.settings.compile_guard import compile_guards
+from gateway.settings.compile_price import compile_price
 from gateway.settings.compile_provider import compile_headers
 from gateway.settings.document.provider import ProviderSection
+from gateway.settings.document.route import PriceSection
 from gateway.settings.document.section import EnvironmentReference, FileReference
 from gateway.settings.document.variant import SystemPromptSection
 from gateway.settings.inherit import Inherited, Parts, Written
@@ -45,8 +49,25 @@ _NUMERIC = frozenset(
 )
 
 
-def compile_variant(scope: Scope, path: KeyPath, name: str, inherited: Inherited) -> Variant | None:
-    """Give the variant; None, with findings, when it names no provider."""
+def compile_variant(
+    scope: Scope,
+    path: KeyPath,
+    name: str,
+    inherited: Inherited,
+    guards: tuple[Guard, ...] = (),
+    price: PriceSection | None = None,
+) -> Variant | None:
+    """
+    Give the variant; None, with findings, when it names no provider.
+
+    Args:
+        scope: The compilation.
+        path: Where it is written.
+        name: What the file calls it.
+        inherited: All that it says, by itself or through others.
+        guards: Its route's.
+        price: What the file says it costs.
+    """
     provider = _provider_of(scope, path, inherited)
     _check_params(scope, inherited)
     model = inherited.whole["model"].value if "model" in inherited.whole else None
@@ -54,6 +75,7 @@ def compile_variant(scope: Scope, path: KeyPath, name: str, inherited: Inherited
     response_format = _read_object(scope, inherited.whole.get("response_format"))
     tools = _read_tools(scope, inherited.whole.get("tools"))
     headers = _compile_headers(scope, inherited.maps["headers"])
+    guards = _compile_guards(scope, inherited.whole.get("guards"), guards)
     rewrites = {api: _compile_rewrite(api, inherited, model, system, response_format, tools) for api in Api}
     if provider is None:
         return None
@@ -64,7 +86,16 @@ def compile_variant(scope: Scope, path: KeyPath, name: str, inherited: Inherited
         rewrites=rewrites,
         headers=headers,
         content_hash=_content_hash_of(scope, provider, inherited, system, model, response_format, tools),
+        guards=guards,
+        price=compile_price(scope, provider, inherited, price),
     )
+
+
+def _compile_guards(scope: Scope, written: Written | None, shared: tuple[Guard, ...]) -> tuple[Guard, ...]:
+    if written is None:
+        return shared
+    # Named after whoever wrote them: what one variant inherits from another is the same guard.
+    return compile_guards(scope, written.path, written.value, before=shared, owner=str(written.path[-2]))
 
 
 def _provider_of(scope: Scope, path: KeyPath, inherited: Inherited) -> str | None:

@@ -2,9 +2,10 @@
 `like`: a variant with everything it inherits.
 
 A child overrides key by key. `params.set`, `default`, `rename` and `clamp`, `headers` and `extra_body`
-are merged by name; `provider`, `model`, `system_prompt`, `response_format` and `tools` are replaced whole,
-and an explicit empty value (`tools:`) takes the inherited one away. What a child unsets is no longer set,
-defaulted or clamped by what it inherits, and what a child sets or defaults is no longer unset.
+are merged by name; `provider`, `model`, `system_prompt`, `response_format`, `tools` and `guards` are
+replaced whole, and an explicit empty value (`tools:`, `guards: []`) takes the inherited one away. What a
+child unsets is no longer set, defaulted or clamped by what it inherits, and what a child sets or defaults
+is no longer unset.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from gateway.settings.document.variant import ParamsSection, VariantSection
 from gateway.settings.findings import Findings
 from gateway.settings.yaml_tree import KeyPath
 
-_WHOLE = ("provider", "model", "system_prompt", "response_format", "tools")
+_WHOLE = ("provider", "model", "system_prompt", "response_format", "tools", "guards")
 _PARAMS = ("set", "default", "rename", "clamp")
 _MAPS = (*_PARAMS, "unset", "headers", "extra_body")
 
@@ -38,7 +39,7 @@ class Inherited:
     A variant with what it inherits.
 
     Attributes:
-        whole: provider, model, system_prompt, response_format, tools; those that are given.
+        whole: provider, model, system_prompt, response_format, tools, guards; those that are given.
         maps: set, default, rename, clamp, headers, extra_body, each by name; unset by name too.
     """
 

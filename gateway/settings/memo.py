@@ -19,6 +19,7 @@ from gateway.domain.route import Route
 from gateway.settings.allocations import Allocation
 from gateway.settings.document.route import RouteSection
 from gateway.settings.findings import Warned
+from gateway.settings.prices import PriceList
 from gateway.settings.scope import Scope
 
 _NOT_READ_BY_ROUTES = frozenset({"routes", "alerts"})
@@ -99,16 +100,17 @@ class Around:
 
 class Memo:
     """
-    The routes of the last file, by name. Belongs to one compiler.
+    The routes of the last file, by name, and what was looked up of prices. Belongs to one compiler.
 
     A compilation takes `kept` once and replaces it whole at its end: one that was given up and still
     runs somewhere disturbs no other.
     """
 
-    __slots__ = ("kept",)
+    __slots__ = ("kept", "prices")
 
-    def __init__(self) -> None:
+    def __init__(self, prices: PriceList | None = None) -> None:
         self.kept: Mapping[str, Kept] = {}
+        self.prices = prices or PriceList()
 
     def __repr__(self) -> str:
         """Give the count."""

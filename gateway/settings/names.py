@@ -7,7 +7,6 @@ from collections.abc import Iterable
 import re2  # type: ignore[import-untyped]
 
 from gateway.settings.document.route import RouteSection
-from gateway.settings.document.variant import GuardSection
 from gateway.settings.scope import Scope
 from gateway.settings.yaml_tree import KeyPath
 
@@ -34,8 +33,6 @@ def check_document(scope: Scope) -> None:
         at: KeyPath = ("metrics", name)
         if metric.source is not None and metric.source.judge not in document.routes:
             findings.refuse_unknown((*at, "source", "judge"), "route", metric.source.judge, document.routes)
-        if metric.range is not None and metric.range[0] >= metric.range[1]:
-            findings.refuse((*at, "range"), "the range does not rise", "write [lowest, highest]")
     seen: set[str] = set()
     for index, client in enumerate(document.clients):
         if client.name in seen:
@@ -61,22 +58,6 @@ def check_route(scope: Scope, path: KeyPath, route: RouteSection) -> None:
     for flag, settings in route.flags.items():
         _check_keys(scope, (*path, "flags", flag), "variant", settings, variants)
     _check_keys(scope, (*path, "price"), "variant", route.price, variants)
-    _check_guards(scope, (*path, "guards"), route.guards)
-    for name, variant in variants.items():
-        _check_guards(scope, (*path, "variants", name, "guards"), variant.guards)
-
-
-def _check_guards(scope: Scope, path: KeyPath, guards: list[GuardSection]) -> None:
-    for index, guard in enumerate(guards):
-        at = (*path, index)
-        if guard.pattern is not None:
-            check_pattern(scope, (*at, "pattern"), guard.pattern)
-        if guard.json_schema is not None:
-            schema = scope.read_json((*at, "schema"), guard.json_schema)
-            if schema is not None and not isinstance(schema, dict | bool):
-                scope.findings.refuse((*at, "schema"), "this is not a JSON Schema", "write a mapping")
-        if guard.provider is not None and guard.provider not in scope.document.providers:
-            scope.findings.refuse_unknown((*at, "provider"), "provider", guard.provider, scope.document.providers)
 
 
 def _check_each(scope: Scope, path: KeyPath, kind: str, names: Iterable[str], known: Iterable[str]) -> None:

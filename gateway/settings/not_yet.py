@@ -8,7 +8,6 @@ watches or tells is accepted with a warning, so that a file can be written once.
 from __future__ import annotations
 
 from gateway.settings.document.route import RouteSection
-from gateway.settings.document.variant import GuardSection
 from gateway.settings.scope import Scope
 from gateway.settings.yaml_tree import KeyPath
 
@@ -19,8 +18,10 @@ def check_document(scope: Scope) -> None:
     if document.clients:
         remedy = "take it out, and let only trusted apps reach the public port meanwhile"
         findings.refuse(("clients",), "not yet: client keys are not checked", remedy, key=True)
-    if document.metrics:
-        findings.warn(("metrics",), "not yet: feedback is not taken", key=True)
+    for name, metric in document.metrics.items():
+        if metric.source is not None:
+            remedy = "give it as feedback meanwhile"
+            findings.warn(("metrics", name, "source"), "not yet: no judge fills it in", remedy, key=True)
     if document.alerts:
         findings.warn(("alerts",), "not yet: nobody is told", "watch the log meanwhile", key=True)
 
@@ -31,7 +32,6 @@ def check_route(scope: Scope, path: KeyPath, route: RouteSection) -> None:
     for key, meaning in (
         ("shadows", "no copies are sent"),
         ("flags", "flags are not served"),
-        ("price", "cost is not worked out"),
         ("redact", "nothing is stored that could be redacted"),
         ("samples", "no prompt or answer text is kept"),
     ):
@@ -45,9 +45,6 @@ def check_route(scope: Scope, path: KeyPath, route: RouteSection) -> None:
             at = (*path, "limits", key)
             findings.refuse(at, f"not yet: {key} would not limit anything", f"take it out, and {remedy}", key=True)
     _check_split(scope, (*path, "release", "split"), route)
-    _check_guards(scope, (*path, "guards"), route.guards)
-    for name, variant in route.variants.items():
-        _check_guards(scope, (*path, "variants", name, "guards"), variant.guards)
 
 
 def _check_split(scope: Scope, path: KeyPath, route: RouteSection) -> None:
@@ -61,13 +58,3 @@ def _check_split(scope: Scope, path: KeyPath, route: RouteSection) -> None:
         if key in split.model_fields_set:
             problem = "not yet: auto-stop is not built, and nobody watches this split"
             scope.findings.warn((*path, key), problem, "watch the error rate yourself", key=True)
-
-
-def _check_guards(scope: Scope, path: KeyPath, guards: list[GuardSection]) -> None:
-    for index, guard in enumerate(guards):
-        at = (*path, index)
-        if guard.action == "block":
-            remedy = "write action: flag, and block in the app meanwhile"
-            scope.findings.refuse((*at, "action"), "not yet: nothing would be blocked", remedy)
-        else:
-            scope.findings.warn(at, "not yet: answers are not checked")

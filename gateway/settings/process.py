@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.errors import StateError
 from gateway.settings.address import is_loopback
+from gateway.telemetry.events import EventKind, parse_events
 
 MAX_WORKERS = 64
 _DEFAULT_MOST_WORKERS = 8
@@ -35,9 +36,10 @@ class ProcessSettings(BaseSettings):
     admin_host: str = Field(default="127.0.0.1", description="Where operators connect.")
     admin_port: int = Field(default=8081, ge=0, le=65_535, description="0 lets the system choose.")
     workers: int = Field(default_factory=lambda: min(os.cpu_count() or 1, _DEFAULT_MOST_WORKERS), ge=1, le=MAX_WORKERS)
-    store: str | None = Field(default=None, description="sqlite:///… or postgresql://…; not used yet.", repr=False)
+    store: str | None = Field(default=None, description="sqlite:///… or postgresql://….", repr=False)
     state: Path = Field(default=Path(".sluice"), description="What must outlive a process.")
     admin_token: SecretStr | None = Field(default=None, description="SLUICE_ADMIN_TOKEN; needed off loopback.")
+    events: str = Field(default="", description="Log events sent over OTLP: feature_flag, evaluation or both.")
     dev: bool = Field(default=False, description="An edited variant is served at once.")
     linger_s: float = Field(default=1.0, ge=0, le=600, description="How long to accept after saying not ready.")
     drain_timeout_s: float = Field(default=30.0, ge=0, le=3_600, description="For requests in flight at the end.")
@@ -60,6 +62,16 @@ class ProcessSettings(BaseSettings):
         if value is not None and not value.startswith(("sqlite:///", "postgresql://")):
             msg = "store wants sqlite:///PATH or postgresql://…"
             raise ValueError(msg)
+        return value
+
+    @field_validator("events")
+    @classmethod
+    def _known_events(cls, value: str) -> str:
+        try:
+            parse_events(value)
+        except ValueError:
+            msg = f"events wants {' or '.join(EventKind)}, or both with a comma"
+            raise ValueError(msg) from None
         return value
 
     @model_validator(mode="after")

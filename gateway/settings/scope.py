@@ -14,6 +14,7 @@ from gateway.settings.document.scalars import shown
 from gateway.settings.document.section import EnvironmentReference, FileReference
 from gateway.settings.files import NamedFiles
 from gateway.settings.findings import Findings
+from gateway.settings.prices import PriceList
 from gateway.settings.yaml_tree import KeyPath
 
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}\Z")
@@ -49,6 +50,7 @@ class Scope:
         files: What the file names.
         environ: The environment.
         asked: What was read of it and of the files.
+        prices: What models cost.
     """
 
     document: Document
@@ -56,6 +58,7 @@ class Scope:
     files: NamedFiles
     environ: Mapping[str, str] = field(repr=False)
     asked: Asked = field(default_factory=Asked, repr=False)
+    prices: PriceList = field(default_factory=PriceList, repr=False)
 
     def read_text(self, path: KeyPath, value: str | FileReference) -> str | None:
         """Give inline text or a file's; None, with a finding, when it cannot be read."""

@@ -11,6 +11,7 @@ from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from math import log1p
 from random import Random
 
 from gateway.simulator.answers import share_of
@@ -33,6 +34,9 @@ QUESTIONS = (
     "Which size should I take if I am between 41 and 42?",
 )
 
+_LONGEST = 0.999
+"""Nobody thinks longer than these of people do: seven times the mean."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrafficPlan:
@@ -48,7 +52,10 @@ class TrafficPlan:
         stream_ratio: Share of streamed requests.
         responses_ratio: Share that uses the responses API; the others use chat.
         without_user_ratio: Share that does not say who asks.
-        feedback_ratio: Share of answered people who give a thumb; 0 gives none.
+        feedback_ratio: Share of answers that get a thumb, of people who give any; 0 gives none.
+        raters_ratio: Share of people who give any; the others never do.
+        feedback_delay_s: How long after its answer a thumb comes, in the mean; most come sooner, some much later.
+        feedback_metric: The metric that thumbs are given for; a binary one.
         max_in_flight: Requests at once; arrivals beyond that are counted as not sent.
         timeout_s: For one answer, from the request to its end.
         system_prompt: Sent by the client, as apps do.
@@ -64,6 +71,9 @@ class TrafficPlan:
     responses_ratio: float = 0.0
     without_user_ratio: float = 0.05
     feedback_ratio: float = 0.0
+    raters_ratio: float = 1.0
+    feedback_delay_s: float = 0.0
+    feedback_metric: str = "thumbs"
     max_in_flight: int = 200
     timeout_s: float = 60.0
     system_prompt: str = SYSTEM_PROMPT
@@ -129,11 +139,21 @@ def plan_requests(plan: TrafficPlan) -> Iterator[Planned]:
         number += 1
 
 
-def choose_thumb(plan: TrafficPlan, number: int, quality: float) -> bool | None:
-    """Give the thumb for the answer to request `number`: up with probability `quality`, None is no feedback."""
-    if share_of("speaks", plan.seed, number) >= plan.feedback_ratio:
+def choose_thumb(plan: TrafficPlan, planned: Planned, quality: float) -> bool | None:
+    """Give the thumb for the answer to a request: up with probability `quality`, None is no feedback."""
+    # Who does not say who they are still is somebody: a new person each time.
+    who = planned.number if planned.person is None else planned.person.user_id
+    if share_of("rates", plan.seed, who) >= plan.raters_ratio:
         return None
-    return share_of("thumb", plan.seed, number) < quality
+    if share_of("speaks", plan.seed, planned.number) >= plan.feedback_ratio:
+        return None
+    return share_of("thumb", plan.seed, planned.number) < quality
+
+
+def delay_s_of(plan: TrafficPlan, planned: Planned) -> float:
+    """Give how long after its answer the thumb for a request comes: exponential, so that a few come late."""
+    share = min(share_of("delay", plan.seed, planned.number), _LONGEST)
+    return -plan.feedback_delay_s * log1p(-share)
 
 
 def _person(seed: int, number: int) -> Person:

@@ -75,8 +75,9 @@ class Summary:
         n_without_user: Requests that did not say who asked.
         n_unsent: Arrivals dropped because too many requests were open.
         users_seen_in_more_than_one_variant: Should be 0 while no share shrinks.
-        n_feedback_given: Feedback the gateway took.
-        n_feedback_kept: Feedback there was no place for.
+        n_feedback_given: Feedback that was acknowledged: it is durable.
+        n_feedback_kept: Feedback that was not: refused, or there was no place for it.
+        feedback_errors: How much of that for which reason.
     """
 
     variants: dict[str, VariantSummary]
@@ -88,6 +89,7 @@ class Summary:
     users_seen_in_more_than_one_variant: int
     n_feedback_given: int
     n_feedback_kept: int
+    feedback_errors: dict[str, int]
 
     def sentence(self) -> str:
         """Give it in one sentence."""
@@ -100,8 +102,14 @@ class Summary:
         moved = self.users_seen_in_more_than_one_variant
         return (
             f"{self.n_requests} requests of {self.n_users} users: {shares}; "
-            f"{n_errors} failed; {moved or 'no'} user{'' if moved == 1 else 's'} saw more than one variant."
+            f"{n_errors} failed; {moved or 'no'} user{'' if moved == 1 else 's'} saw more than one variant"
+            f"{self._feedback_clause()}."
         )
+
+    def _feedback_clause(self) -> str:
+        """Give how much of the feedback was acknowledged; nothing where none was given."""
+        n_thumbs = self.n_feedback_given + self.n_feedback_kept
+        return f"; {self.n_feedback_given} of {n_thumbs} thumbs acknowledged" if n_thumbs else ""
 
 
 @dataclass(slots=True)
@@ -117,7 +125,7 @@ class _Part:
 class Tally:
     """Sums results as they come."""
 
-    __slots__ = ("_errors", "_n_without_user", "_parts", "_seen", "n_feedback_given", "n_feedback_kept", "n_unsent")
+    __slots__ = ("_errors", "_feedback_errors", "_n_without_user", "_parts", "_seen", "n_feedback_given", "n_unsent")
 
     def __init__(self) -> None:
         self._parts: dict[str, _Part] = {}
@@ -126,7 +134,11 @@ class Tally:
         self._n_without_user = 0
         self.n_unsent = 0
         self.n_feedback_given = 0
-        self.n_feedback_kept = 0
+        self._feedback_errors: Counter[str] = Counter()
+
+    def note_unacknowledged(self, reason: str) -> None:
+        """Count a thumb that the gateway did not take."""
+        self._feedback_errors[reason] += 1
 
     def add(self, result: Result) -> None:
         """Count one result."""
@@ -159,7 +171,8 @@ class Tally:
             n_unsent=self.n_unsent,
             users_seen_in_more_than_one_variant=sum(len(variants) > 1 for variants in self._seen.values()),
             n_feedback_given=self.n_feedback_given,
-            n_feedback_kept=self.n_feedback_kept,
+            n_feedback_kept=self._feedback_errors.total(),
+            feedback_errors=dict(self._feedback_errors.most_common()),
         )
 
 

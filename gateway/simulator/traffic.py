@@ -12,10 +12,13 @@ from openai import AsyncOpenAI
 
 from gateway.clock import Clock, SystemClock
 from gateway.simulator.answers import quality_from
-from gateway.simulator.population import Planned, TrafficPlan, choose_thumb, plan_requests
+from gateway.simulator.population import Planned, TrafficPlan, choose_thumb, delay_s_of, plan_requests
 from gateway.simulator.provider import SimulatedProvider
 from gateway.simulator.tally import UNNAMED, Result, Summary, Tally
 from gateway.tasks import TaskGroup
+
+_FEEDBACK_RETRIES = 2
+_NOWHERE = "there is no place for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,11 @@ class _Driver:
         self._clock = clock
         self._tally = Tally()
         self._tasks = TaskGroup()
+        self._feedback: set[asyncio.Task[None]] = set()
         self._takes_feedback = True
 
     async def run(self) -> Summary:
-        """Send everything at its time, and wait for the last answer."""
+        """Send everything at its time, and wait for the last answer and the last thumb."""
         running: set[asyncio.Task[None]] = set()
         start_s = self._clock.now_s()
         try:
@@ -93,6 +97,8 @@ class _Driver:
                 task.add_done_callback(running.discard)
             if running:
                 await asyncio.wait(tuple(running))
+            if self._feedback:
+                await asyncio.wait(tuple(self._feedback))
         finally:
             await self.close()
         return self._tally.summary()
@@ -114,7 +120,10 @@ class _Driver:
             result = self._answered(planned, answered, start_s)
         result = replace(result, duration_ms=(self._clock.now_s() - start_s) * 1000)
         if result.thumb is not None:
-            await self._give_feedback(result)
+            # Beside it: people who think about an answer for a minute do not hold up the next question.
+            giving = self._tasks.spawn(self._give_feedback(result))
+            self._feedback.add(giving)
+            giving.add_done_callback(self._feedback.discard)
         self._tally.add(result)
         self._on_result(result)
 
@@ -128,7 +137,7 @@ class _Driver:
             ttft_ms=None if first_s is None else (first_s - start_s) * 1000,
             duration_ms=0.0,
             quality=quality,
-            thumb=None if quality is None else choose_thumb(self._plan, planned.number, quality),
+            thumb=None if quality is None else choose_thumb(self._plan, planned, quality),
             request_id=answered.headers.get("x-sluice-request-id"),
         )
 
@@ -181,16 +190,25 @@ class _Driver:
         return answered
 
     async def _give_feedback(self, result: Result) -> None:
-        if not self._takes_feedback or result.request_id is None:
-            self._tally.n_feedback_kept += 1
+        await asyncio.sleep(delay_s_of(self._plan, result.planned))
+        if result.request_id is None:
+            self._tally.note_unacknowledged("the answer has no request id")
             return
-        feedback = {"request_id": result.request_id, "metric": "thumbs", "value": result.thumb}
+        if not self._takes_feedback:
+            self._tally.note_unacknowledged(_NOWHERE)
+            return
+        feedback = {"request_id": result.request_id, "metric": self._plan.feedback_metric, "value": result.thumb}
         try:
-            await self._client.post("/feedback", cast_to=object, body=feedback)
-        except openai.OpenAIError as error:
+            # Tried again where requests are not: it counts once however often it comes.
+            await self._client.with_options(max_retries=_FEEDBACK_RETRIES).post(
+                "/feedback", cast_to=object, body=feedback
+            )
+        except openai.NotFoundError:
             # A gateway without the endpoint has it for nobody: asking again each time would only be noise.
-            self._takes_feedback = not isinstance(error, openai.NotFoundError)
-            self._tally.n_feedback_kept += 1
+            self._takes_feedback = False
+            self._tally.note_unacknowledged(_NOWHERE)
+        except openai.OpenAIError as error:
+            self._tally.note_unacknowledged(_reason_of(error))
         else:
             self._tally.n_feedback_given += 1
 
@@ -210,6 +228,12 @@ def _failed(planned: Planned, error: Exception) -> Result:
         variant = error.response.headers.get("x-sluice-variant", UNNAMED)
         kind = f"{kind} {error.status_code}"
     return Result(planned=planned, variant=variant, error=kind, ttft_ms=None, duration_ms=0.0)
+
+
+def _reason_of(error: openai.OpenAIError) -> str:
+    """Give why feedback was not taken: its code, which says more than its class, or else that."""
+    code = getattr(error, "code", None)
+    return str(code) if code else type(error).__name__
 
 
 def _headers_of(planned: Planned) -> dict[str, str]:

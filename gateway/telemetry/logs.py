@@ -6,8 +6,10 @@ When whoever reads our stderr stalls, the queue fills, further lines are counted
 and the count is the first thing written once reading goes on.
 
 Values go into `extra`: `log.info("worker ready", extra={"slot": 1})` gives `… worker ready slot=1`.
-A record with `extra={"storm": KIND}` is written at most once a second per KIND. Tell the log
-nothing secret: it is not looked through again.
+A record with `extra={"storm": KIND}` is written at most once a second per KIND; one with
+`extra={"private": True}` says where its error came from and of which type, and not its words, for
+those may hold a prompt. Tell the log nothing secret: what looks like a key is blotted out before
+it is written, but that is the net, not the rope.
 """
 
 from __future__ import annotations
@@ -17,12 +19,14 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import Mapping
+import traceback
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+import re2  # type: ignore[import-untyped]  # RE2: linear in the text, whatever the pattern
 
 from gateway.clock import Clock, SystemClock
 
@@ -35,7 +39,7 @@ MAX_QUEUED_LINES = 4_096
 PIPE_ATOM_BYTES = 4_096
 """Linux writes this much to a pipe in one piece, so lines of several processes do not mix."""
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "storm"}
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "storm", "private"}
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))} | {
     ord("\n"): "\\n",
     ord("\r"): "\\r",
@@ -43,6 +47,40 @@ _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0)
     0x2028: "\\u2028",
     0x2029: "\\u2029",
 }
+
+
+_BLOT = "[hidden]"
+_SECRETS = re2.compile(
+    # A header or a field that is known to hold one, however it is quoted; its name and scheme may stay.
+    r"""(?i)(?P<kept>\b(?:authorization|(?:x-|x-goog-|subscription-)?(?:api[-_]?)?key|cookie"""
+    r"""|\w*(?:secret|passw(?:or)?d|token))\b["'\\]*[ \t]?[:=,][ \t]?(?:b?["'\\]+)?(?:(?:bearer|basic)[ \t]+)?)"""
+    r"""[^\s"'\\,;&)}\]]{6,}"""
+    # The user's part of an address.
+    r"""|(?P<scheme>://)[^\s/@:]+:[^\s/@]+@"""
+    # What gives itself away.
+    r"""|\b(?:bearer|basic)[ \t]+[\w.~+/=-]{8,}"""
+    r"""|\b(?:sk|pk|rk|gsk|xai|pplx|hf|ghp|gho|glpat|xox[abps]|nvapi|whsec)[-_][\w-]{12,}"""
+    r"""|\bAIza[\w-]{20,}|\bA(?:KI|SI)A[A-Z0-9]{12,}|\bya29\.[\w.-]{10,}|\bABSK[\w+/=]{20,}"""
+    r"""|\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"""
+)
+
+
+def hide_secrets(text: str) -> str:
+    """
+    Give `text` with what looks like a key, a token or a password blotted out.
+
+    >>> hide_secrets("no answer to Authorization: Bearer sk-proj-0123456789abcdef")
+    'no answer to Authorization: Bearer [hidden]'
+    >>> hide_secrets("refused by https://ana:hunter2@host/v1?key=AIzaSyA-0123456789&n=1")
+    'refused by https://[hidden]@host/v1?key=[hidden]&n=1'
+    """
+    return str(_SECRETS.sub(_blotted, text))
+
+
+def _blotted(match: Any) -> str:
+    if match["scheme"]:
+        return f"://{_BLOT}@"
+    return f"{match['kept'] or ''}{_BLOT}"
 
 
 def escape_controls(text: str) -> str:
@@ -76,6 +114,22 @@ class Storm:
         self._interval_s = interval_s
         self._seen: dict[str, tuple[float, int]] = {}
 
+    def overdue(self) -> dict[str, int]:
+        """
+        Give how many of each kind were suppressed and will not be told of by a next one soon; they count as told.
+
+        For whoever asks now and then, so that a storm's end is not forgotten.
+        """
+        now_s = self._clock.now_s()
+        left = {
+            kind: suppressed
+            for kind, (since_s, suppressed) in self._seen.items()
+            if suppressed and now_s - since_s >= self._interval_s
+        }
+        for kind in left:
+            self._seen[kind] = (now_s, 0)
+        return left
+
     def admit(self, kind: str) -> int | None:
         """Give how many of this kind were suppressed before this one, or None to suppress it too."""
         now_s = self._clock.now_s()
@@ -93,9 +147,22 @@ def _extras_of(record: logging.LogRecord) -> dict[str, Any]:
     extras = {key: value for key, value in vars(record).items() if key not in _STANDARD}
     if record.exc_info and record.exc_info[1] is not None:
         error = record.exc_info[1]
-        extras["error"] = f"{type(error).__name__}: {error}"
-        extras["traceback"] = logging.Formatter().formatException(record.exc_info)
+        if getattr(record, "private", False):
+            extras["error"] = " from ".join(type(each).__name__ for each in _chain_of(error))
+            extras["traceback"] = "".join(traceback.format_tb(error.__traceback__))
+        else:
+            extras["error"] = f"{type(error).__name__}: {error}"
+            extras["traceback"] = logging.Formatter().formatException(record.exc_info)
     return extras
+
+
+def _chain_of(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    cause: BaseException | None = error
+    while cause is not None and id(cause) not in seen:
+        yield cause
+        seen.add(id(cause))
+        cause = cause.__cause__ or cause.__context__
 
 
 def _moment_of(record: logging.LogRecord) -> str:
@@ -174,9 +241,9 @@ class QueueWriter(logging.Handler):
             self.dropped += 1
 
     def close(self, timeout_s: float = 0.5) -> None:
-        """Write what is queued, for at most `timeout_s`."""
+        """Write what is queued, for at most `timeout_s`, or twice that where the queue is full."""
         with suppress(queue.Full):
-            self._lines.put_nowait(None)
+            self._lines.put(None, timeout=timeout_s)
             self._thread.join(timeout_s)
         super().close()
 
@@ -197,7 +264,8 @@ class QueueWriter(logging.Handler):
                 self._write(
                     f"{_moment_now()} warning {__name__} log lines dropped, the reader was slow dropped={dropped}"
                 )
-            lines = [line for line in batch if line is not None]
+            # Here and not where lines are made: nobody who serves waits for it.
+            lines = [hide_secrets(line) for line in batch if line is not None]
             if lines:
                 self._write("\n".join(lines))
 

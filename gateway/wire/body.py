@@ -56,7 +56,7 @@ def parse_fields(body: bytes) -> Fields:
         problem = f"The request body is not valid JSON: {error}." if body else "The request body is empty."
         raise BadRequestError(problem, code="invalid_json") from None
     # Depth cannot exceed the number of openers, and nearly every body has few.
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_deeper(body, MAX_DEPTH):
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and is_deeper(body, MAX_DEPTH):
         raise _too_deep()
     return fields
 
@@ -100,7 +100,7 @@ def peek_bool(fields: Fields, name: str) -> bool:
     raise _wrong_type(name, "a boolean")
 
 
-def _is_deeper(body: bytes, limit: int) -> bool:
+def is_deeper(body: bytes, limit: int) -> bool:
     """
     Tell whether valid JSON nests deeper than `limit`.
 

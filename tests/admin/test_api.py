@@ -36,6 +36,9 @@ class Toy:
     def explain(self, route: str, user: str, segments: Mapping[str, str]) -> dict[str, Any] | None:
         return {"user": user, "segments": dict(segments)} if route == "support" else None
 
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        return b"{}", "application/json"
+
 
 async def ask(method: str, path: str) -> tuple[int, Any]:
     """Give status and JSON of the endpoint at `path`, without any server."""

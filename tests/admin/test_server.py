@@ -16,6 +16,7 @@ from gateway.errors import Finding
 
 OPEN = {("GET", "/livez"), ("GET", "/readyz")}
 GUARDED = {
+    ("GET", "/metrics"),
     ("GET", "/api/status"),
     ("GET", "/api/config"),
     ("POST", "/api/reload"),
@@ -47,6 +48,9 @@ class Toy:
 
     async def validate(self, text: str) -> list[Finding]:
         return [Finding("s.yaml", 1, 2, "a", text)] if text else []
+
+    async def metrics(self, accept: str) -> tuple[bytes, str]:
+        return b"up 1\n", f"text/plain; version=0.0.4; charset=utf-8; for={accept or 'all'}"
 
     def explain(self, route: str, user: str, segments: Mapping[str, str]) -> dict[str, Any] | None:
         return {"route": route, "user": user, "segments": dict(segments)} if route == "support" else None
@@ -149,3 +153,12 @@ async def test_not_ready_is_503(door: Door) -> None:
     door.toy.is_ready = False
     assert (await door.ask("GET", "/readyz"))[0] == 503
     assert (await door.ask("GET", "/livez"))[0] == 200
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text"])
+async def test_metrics_have_their_type(door: Door, accept: str) -> None:
+    """A scraper's Accept header reaches the page, and the page's own content type the scraper."""
+    headers = {"Accept": accept}
+    async with door.session.get(door.url + "/metrics", headers=headers) as response:
+        assert response.headers["Content-Type"] == f"text/plain; version=0.0.4; charset=utf-8; for={accept or 'all'}"
+        assert await response.read() == b"up 1\n"

@@ -63,3 +63,13 @@ def test_says_who_names_no_user() -> None:
     shown = render_status(BODY | {"workers": workers})
     assert "5.0% of 100 routed requests name no user and get the baseline\n" in shown
     assert "name no user" not in render_status(BODY)
+
+
+def test_says_where_facts_are() -> None:
+    """What was accepted and where it is; why the store is away, and that nobody waits for it."""
+    facts = {"accepted": 12, "stored": 4, "queued": 3, "spooled": 2, "dropped": {"spool_full": 2, "unfit": 1}}
+    shown = render_status(BODY | {"facts": facts | {"store": "degraded", "store_error": "database is locked"}})
+    assert "12 accepted, 4 stored, 3 queued, 2 spooled, 3 dropped (spool_full 2, unfit 1)" in shown
+    assert "store degraded: database is locked; requests are served all the same" in shown
+    assert "store" not in render_status(BODY | {"facts": facts | {"store": "ok", "store_error": None}}).splitlines()[-1]
+    assert "facts" not in render_status(BODY)

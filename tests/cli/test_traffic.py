@@ -48,6 +48,20 @@ def test_flags_make_a_plan() -> None:
     assert (plan.rate_per_s, plan.duration_s, plan.stream_ratio, plan.responses_ratio) == (10.0, 90.0, 0.5, 0.5)
 
 
+def test_feedback_is_described() -> None:
+    """How much, by whom, how late and for which metric; without a share it is three in ten."""
+    words = ("--base-url", "u", "--feedback", "50%", "--raters", "20%", "--feedback-delay", "5s", "--metric", "ok")
+    plan = traffic.plan_of(parsed(*words))
+    assert (plan.feedback_ratio, plan.raters_ratio, plan.feedback_delay_s, plan.feedback_metric) == (
+        0.5,
+        0.2,
+        5.0,
+        "ok",
+    )
+    shares = [traffic.plan_of(parsed("--base-url", "u", *more)).feedback_ratio for more in ((), ("--feedback",))]
+    assert shares == [0.0, 0.3]
+
+
 def test_requests_need_no_duration() -> None:
     """With a number of requests time does not end it; with neither, half a minute does."""
     assert traffic.plan_of(parsed("--base-url", "u", "--requests", "5")).duration_s is None

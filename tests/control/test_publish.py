@@ -149,3 +149,11 @@ async def test_edit_of_a_route_is_published(script: Script, publisher: Publisher
     await publisher.reload("file")
     assert publisher.table is not None
     assert (publisher.table.route("kept"), publisher.table.route("edited")) == (kept, second)
+
+
+async def test_reloads_are_tallied(script: Script, publisher: Publisher) -> None:
+    """Every reload is counted by result and cause, and a publication has its time."""
+    assert publisher.published_unix_ms == 0
+    for cause in ("start", "file", "file"):
+        await publisher.reload(cause)
+    assert publisher.tally == {("applied", "start"): 1, ("unchanged", "file"): 2}

@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 
 from gateway.clock import SystemClock
 from gateway.domain.table import RoutingTable
-from gateway.proxy.edge import EdgeLimits
+from gateway.proxy.edge_app import EdgeLimits
 from gateway.proxy.server import DataPlane
+from gateway.record.sampling import Sampler
+from tests.fakes.shelf import Shelf
 from tests.fakes.sink import OutcomeList
 
 
@@ -24,11 +26,13 @@ class Plane:
         inner: The data plane itself.
         port: Where it listens on loopback.
         outcomes: What it told its observer.
+        shelf: Where its feedback goes.
     """
 
     inner: DataPlane
     port: int
     outcomes: OutcomeList
+    shelf: Shelf
 
     @property
     def base_url(self) -> str:
@@ -37,17 +41,21 @@ class Plane:
 
 
 @asynccontextmanager
-async def serving(table: RoutingTable | None, *, limits: EdgeLimits | None = None) -> AsyncIterator[Plane]:
+async def serving(
+    table: RoutingTable | None, *, limits: EdgeLimits | None = None, sampler: Sampler | None = None
+) -> AsyncIterator[Plane]:
     """Serve `table` on a port of the system's choice; nothing is left behind."""
-    outcomes = OutcomeList()
-    inner = DataPlane(clock=SystemClock(), observer=outcomes, worker_id=0, limits=limits)
+    outcomes, shelf = OutcomeList(), Shelf()
+    inner = DataPlane(
+        clock=SystemClock(), observer=outcomes, give_feedback=shelf.give, worker_id=0, limits=limits, sampler=sampler
+    )
     if table is not None:
         inner.publish(table)
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         await inner.listen(sock)
         try:
-            yield Plane(inner, sock.getsockname()[1], outcomes)
+            yield Plane(inner, sock.getsockname()[1], outcomes, shelf)
         finally:
             await inner.close()
             await asyncio.sleep(0.01)  # For connections to hear of it.

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.assign.allocation import allocate
 from gateway.domain.identity import Identity, Source, SourceKind
+from gateway.domain.metric import Metric
 from gateway.domain.provider import Auth, Provider, Retries, Timeouts
 from gateway.domain.release import Arm, Release, ReleaseKind, Role, Unit
 from gateway.domain.route import Expose, Route
@@ -57,6 +58,7 @@ def table(
     version: int = 1,
     default: str | None = None,
     max_body_bytes: int = 1024 * 1024,
+    metrics: Iterable[Metric] = (),
 ) -> RoutingTable:
     """Give a table whose users are named by `x-user-id`."""
     head = TableHead(
@@ -67,6 +69,7 @@ def table(
         identity=Identity(user=(Source(SourceKind.HEADER, "x-user-id"),)),
         seal_key=b"k" * 32,
         max_body_bytes=max_body_bytes,
+        metrics={one.name: one for one in metrics},
     )
     return decode_table(encode_table(head, routes))
 

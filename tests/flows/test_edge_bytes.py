@@ -13,7 +13,7 @@ import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.proxy.edge import EdgeLimits
+from gateway.proxy.edge_app import EdgeLimits
 from tests.fakes.plane import CHAT, CHAT_STREAM, Plane, RawClient, Reply, get, post, raw_client, serving
 from tests.fakes.tables import provider, route, table, variant
 from tests.fakes.upstream import CHAT_ANSWER, ScriptedUpstream, answer

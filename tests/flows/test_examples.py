@@ -39,6 +39,19 @@ def test_example_app(cast: Cast) -> None:
     assert re.match(r"\[(current|concise)\] \S", printed)
 
 
+def with_thumbs(provider_url: str) -> str:
+    """Give the demo's file with a metric."""
+    return f"{config_for(provider_url)}\nmetrics: {{thumbs: {{kind: binary}}}}\n"
+
+
+async def test_example_feedback() -> None:
+    """The example asks and gives a thumb for the answer, which is stored."""
+    with Cast(workers=1) as cast:
+        await cast.open(with_thumbs)
+        source = (ROOT / "examples" / "feedback.py").read_text(encoding="utf-8")
+        assert re.match(r"\[(current|concise)\] \S.*\nthumbs: stored\n", python(source, f"{cast.gateway_url}/v1"))
+
+
 def test_readme_client(cast: Cast) -> None:
     """The client of README, with this gateway's address, gets an answer from the variant's model."""
     source = re.findall(r"^```python\n(.*?)^```$", (ROOT / "README.md").read_text(encoding="utf-8"), re.S | re.M)[0]

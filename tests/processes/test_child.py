@@ -72,3 +72,13 @@ async def test_missing_command_raises() -> None:
     """A command that cannot be executed is an OSError, and no socket stays open."""
     with socket.create_server(("127.0.0.1", 0)) as sock, pytest.raises(OSError, match="No such file"):
         await start_child(("/nowhere/at-all",), sock, environ={}, clock=SystemClock())
+
+
+async def test_inherits_the_facts_socket() -> None:
+    """Where there is a socket for facts, the child has it too, under the number it is told."""
+    code = "import os,sys; sys.exit(os.fstat(int(sys.argv[-1])).st_ino % 251)"
+    with socket.create_server(("127.0.0.1", 0)) as sock, socket.socket(socket.AF_UNIX) as facts:
+        argv = (sys.executable, "-c", code)
+        child = await start_child(argv, sock, environ=os.environ, clock=SystemClock(), facts=facts)
+        await child.wait_gone(10.0)
+        assert child.exit_code == os.fstat(facts.fileno()).st_ino % 251

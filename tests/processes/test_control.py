@@ -64,6 +64,19 @@ class Stage:
             yield
 
 
+class StagedFacts:
+    """Facts that note on the stage what they are told."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def open(self, sock: socket.socket) -> None:
+        self._stage.notes.append("open facts")
+
+    async def close(self) -> None:
+        self._stage.notes.append("close facts")
+
+
 class Life:
     """A control process at work, and the parent's end of its line."""
 
@@ -73,7 +86,7 @@ class Life:
         publisher = Publisher(
             stage, publish=link.publish, clock=SettableClock(), path=Path("s.yaml"), last_version=last_version
         )
-        self.process = ControlProcess(link, Rooms(publisher, lambda: stage, stage))
+        self.process = ControlProcess(link, Rooms(publisher, lambda: stage, stage, lambda: StagedFacts(stage)))
         self.parent = parent
 
     async def next(self, kind: Kind) -> bytes:
@@ -111,6 +124,18 @@ async def test_publishes_then_ready(lines: tuple[Line, Line], sock: socket.socke
     life.process.leave()
     assert await asyncio.wait_for(serving, 5) == EXIT_FINE
     assert stage.notes == ["open", "close"]
+
+
+async def test_takes_facts_last(lines: tuple[Line, Line], sock: socket.socket) -> None:
+    """Facts are taken once the operators' port is open, and kept once it is closed."""
+    life = Life(stage := Stage(), *lines)
+    serving = asyncio.ensure_future(life.process.serve(sock, sock))
+    async with asyncio.timeout(5):
+        while "open facts" not in stage.notes:  # noqa: ASYNC110 - it notes, and says nothing
+            await asyncio.sleep(0.01)
+    life.process.leave()
+    assert await asyncio.wait_for(serving, 5) == EXIT_FINE
+    assert stage.notes == ["open", "open facts", "close", "close facts"]
 
 
 async def test_refuses_first_start(lines: tuple[Line, Line], sock: socket.socket) -> None:

@@ -118,3 +118,8 @@ async def test_validate_runs_apart(desk: Desk) -> None:
     """Validating gives findings and changes nothing."""
     assert await desk.operations.validate("x") == [WRONG]
     assert desk.operations.status()["findings"] == []
+
+
+async def test_metrics_may_be_missing(desk: Desk) -> None:
+    """Where nothing is counted the page is empty."""
+    assert await desk.operations.metrics("") == (b"", "text/plain; charset=utf-8")

@@ -134,3 +134,38 @@ async def test_leaves_with_the_parent(bench: Bench) -> None:
     bench.parent.close()
     assert await asyncio.wait_for(bench.serving, 2) == EXIT_ORPHANED
     assert bench.plane.calls == ["close"]
+
+
+class NotedFacts:
+    """Facts that note beside the plane what they are told."""
+
+    def __init__(self, calls: list[str]) -> None:
+        self._calls = calls
+
+    def open(self) -> None:
+        self._calls.append("open facts")
+
+    def counts(self) -> dict[str, int]:
+        return {"facts_noted": 7}
+
+    async def close(self, timeout_s: float) -> bool:
+        self._calls.append(f"close facts {timeout_s:g}")
+        return True
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["told", "orphaned"])
+async def test_facts_end_last(is_told: bool) -> None:
+    """Facts are handed over after the plane has closed; who has no parent waits for nobody."""
+    ours, theirs = socket.socketpair()
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        plane, parent = NotedPlane(), await Line.open(ours)
+        worker = Worker(plane, await Line.open(theirs), sock, NotedFacts(plane.calls))
+        serving = asyncio.ensure_future(worker.serve())
+        bench = Bench(plane, parent, serving)
+        status = decode_message(await bench.next(Kind.STATUS), WorkerStatus)
+        worker.leave(Drain(linger_s=0.0, timeout_s=1.0)) if is_told else parent.close()
+        await asyncio.wait_for(serving, 5)
+        parent.close()
+    assert status.counts == {"served": 3, "facts_noted": 7}
+    assert plane.calls[0] == "open facts"
+    assert plane.calls[-2:] == ["close", f"close facts {2 if is_told else 0}"]

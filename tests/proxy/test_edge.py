@@ -6,7 +6,7 @@ import asyncio
 import socket
 import time
 
-from gateway.proxy.edge import EdgeLimits
+from gateway.proxy.edge_app import EdgeLimits
 from tests.fakes.plane import CHAT, CHAT_STREAM, get, post, raw_client, serving
 from tests.fakes.tables import simple_table
 from tests.fakes.upstream import (

@@ -23,6 +23,7 @@ from gateway.proxy.exchange import ClientRequest, Headers, first_values
 from gateway.proxy.pipeline import Walk
 from gateway.proxy.sweep import Sweep
 from gateway.record.outcome import Outcome
+from gateway.record.sampling import Sampler
 from tests.fakes.plane import CHAT, CHAT_STREAM
 from tests.fakes.sink import OutcomeList, RecordingSink
 from tests.fakes.tables import provider, route, simple_table, table, variant
@@ -52,6 +53,7 @@ class Walker:
     published: RoutingTable
     outcomes: OutcomeList
     failures: list[Exception] = field(default_factory=list)
+    sampler: Sampler | None = None
 
     def walk(self, body: bytes, *headers: tuple[bytes, bytes], api: Api = Api.CHAT) -> tuple[Walk, RecordingSink]:
         """Give a walk that has not begun."""

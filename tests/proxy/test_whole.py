@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.proxy.edge import EdgeConnection, EdgeLimits
+from gateway.proxy.edge import EdgeConnection
+from gateway.proxy.edge_app import EdgeLimits
 from gateway.proxy.exchange import ClientRequest
 from gateway.proxy.sweep import Sweep
 from gateway.proxy.whole import MAX_HEADERS, WholeRequests, WholeResponses

@@ -54,6 +54,7 @@ _PARTS: dict[str, tuple[str, ...]] = {
         "price: {a: {input_usd_per_mtok: 1, output_usd_per_mtok: 1}}",
         "shadows: [{variant: b, judge: {route: two}}]",
         "guards: [{kind: moderation, provider: q}]",
+        "guards: [{kind: pattern, pattern: x, action: block}]",
         "unknown: 1",
     ),
     "second": ("two", "three", "one"),

@@ -12,7 +12,7 @@ from gateway.settings.compile import Compiled
 Compile = Callable[..., Compiled]
 
 
-@pytest.mark.parametrize("route", ["limits: {usd_per_day: 1}", "guards: [{kind: pattern, pattern: x, action: block}]"])
+@pytest.mark.parametrize("route", ["limits: {usd_per_day: 1}", "guards: [{kind: moderation, provider: p, action: block}]"])
 def test_protection_is_refused(compile_parts: Compile, route: str) -> None:
     """What would protect and does not is an error that says what to write."""
     with pytest.raises(ConfigError, match=r"not yet: .*; .+"):

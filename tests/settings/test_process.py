@@ -49,3 +49,15 @@ def test_wrong_setting_names_its_flag() -> None:
     """The message says which flag and which variable, and never the value of a store's address."""
     with pytest.raises(StateError, match=r"--store .SLUICE_STORE.: store wants sqlite"):
         ProcessSettings(store="mysql://u:hunter2@h")
+
+
+@pytest.mark.parametrize("events", ["", "feature_flag", "evaluation, feature_flag"])
+def test_events_are_words(events: str) -> None:
+    """SLUICE_EVENTS takes either kind or both, as a list with commas."""
+    assert ProcessSettings(events=events).events == events
+
+
+def test_unknown_event_is_refused() -> None:
+    """A word that is no event is an error that names those that are."""
+    with pytest.raises(StateError, match="events wants feature_flag or evaluation"):
+        ProcessSettings(events="flags")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
-from statistics import fmean
+from statistics import fmean, median
 
-from gateway.simulator.population import TrafficPlan, choose_thumb, people_of, plan_requests
+from gateway.simulator.population import TrafficPlan, choose_thumb, delay_s_of, people_of, plan_requests
 
 PLAN = TrafficPlan(route="support", n_users=200, rate_per_s=50, n_requests=4000)
 
@@ -54,7 +54,27 @@ def test_segments_have_their_shares() -> None:
 
 def test_thumbs_follow_quality() -> None:
     """A share speaks, and of those a share of the quality is content."""
-    plan = TrafficPlan(route="r", feedback_ratio=0.5)
-    thumbs = [choose_thumb(plan, number, 0.8) for number in range(2000)]
+    plan = TrafficPlan(route="r", feedback_ratio=0.5, n_requests=2000)
+    thumbs = [choose_thumb(plan, planned, 0.8) for planned in plan_requests(plan)]
     spoken = [thumb for thumb in thumbs if thumb is not None]
     assert 900 < len(spoken) < 1100 and 0.76 < fmean(spoken) < 0.84
+
+
+def test_some_never_rate() -> None:
+    """Who rates at all is a matter of the person, not of the request."""
+    plan = TrafficPlan(route="r", feedback_ratio=1.0, raters_ratio=0.4, n_requests=2000, without_user_ratio=0.0)
+    rated: dict[str, set[bool]] = {}
+    for planned in plan_requests(plan):
+        assert planned.person is not None
+        rated.setdefault(planned.person.user_id, set()).add(choose_thumb(plan, planned, 0.5) is not None)
+    assert all(len(either) == 1 for either in rated.values())
+    assert 0.3 < fmean(either == {True} for either in rated.values()) < 0.5
+
+
+def test_thumbs_come_late() -> None:
+    """Half of them within two thirds of the mean, a few after three times as long, and the same each time."""
+    plan = TrafficPlan(route="r", feedback_delay_s=60, n_requests=2000)
+    delays_s = [delay_s_of(plan, planned) for planned in plan_requests(plan)]
+    assert 55 < fmean(delays_s) < 65 and 35 < median(delays_s) < 48 and 180 < max(delays_s) < 420
+    assert delays_s == [delay_s_of(plan, planned) for planned in plan_requests(plan)]
+    assert delay_s_of(TrafficPlan(route="r"), next(plan_requests(plan))) == 0

@@ -49,6 +49,16 @@ def test_sentence_says_it() -> None:
     assert Tally().summary().sentence() == "Nothing was sent."
 
 
+def test_sentence_counts_thumbs() -> None:
+    """How many were acknowledged, and why the others were not."""
+    tally = tally_of(result("a", "old", thumb=True))
+    tally.n_feedback_given = 2
+    tally.note_unacknowledged("unknown_metric")
+    summary = tally.summary()
+    assert summary.sentence().endswith("more than one variant; 2 of 3 thumbs acknowledged.")
+    assert (summary.n_feedback_kept, summary.feedback_errors) == (1, {"unknown_metric": 1})
+
+
 def test_percentile_is_a_value() -> None:
     """The nearest rank; none without values."""
     assert (percentile([3.0, 1.0, 2.0], 0.5), percentile([1.0], 0.95), percentile([], 0.5)) == (2.0, 1.0, None)

@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from gateway.clock import SettableClock
-from gateway.telemetry.logs import JsonFormatter, PlainFormatter, QueueWriter, Storm, escape_controls
+from gateway.telemetry.logs import JsonFormatter, PlainFormatter, QueueWriter, Storm, escape_controls, hide_secrets
 
 
 @dataclass
@@ -98,6 +98,108 @@ def test_kinds_are_bounded() -> None:
     storm = Storm(SettableClock())
     assert all(storm.admit(str(kind)) == 0 for kind in range(5_000))
     assert storm.admit("4999") is None
+
+
+def test_end_of_storm_is_counted() -> None:
+    """What was suppressed and never followed is told once, to whoever asks."""
+    storm = Storm(clock := SettableClock())
+    assert [storm.admit("a"), storm.admit("a"), storm.admit("a"), storm.admit("b")] == [0, None, None, 0]
+    assert storm.overdue() == {}
+    clock.advance(1)
+    assert [storm.overdue(), storm.overdue()] == [{"a": 2}, {}]
+
+
+SECRETS = [
+    "sk-proj-abcDEF0123456789abcDEF",
+    "sk-ant-api03-abcdef0123456789",
+    "gsk_0123456789abcdef0123",
+    "xai-0123456789abcdef0123",
+    "AIzaSyA0123456789abcdefghijklmnopqrstuv",
+    "AKIAIOSFODNN7EXAMPLE",
+    "hf_abcdefghijklmnopqrstuvwxyz",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dozjgNryP4J3jVmNHl0w5N",
+    "ya29.a0AfH6SMBabcdefghij",
+    "ghp_abcdefghijklmnopqrst",
+]
+NAMED = [
+    "Authorization: Bearer {}",
+    "Authorization: Basic {}",
+    "{{'authorization': 'Bearer {}'}}",
+    '{{"api-key": "{}"}}',
+    '{{"api-key":"{}","n":1}}',
+    "(b'x-api-key', b'{}')",
+    "[(b'authorization', b'Bearer {}')]",
+    "x-goog-api-key={}",
+    "https://host/v1?key={}&n=1",
+    "https://host/v1?api_key={}",
+    "postgresql://sluice:{}@db/facts",
+    "SLUICE_ADMIN_TOKEN={}",
+    "password={}",
+    "client_secret: {}",
+    "Cookie: {}",
+    "access_token='{}'",
+    'with \\"authorization\\": \\"Bearer {}\\" quoted',
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_keys_give_themselves_away(secret: str) -> None:
+    """What is known by its look is hidden wherever it stands, and nothing else is."""
+    assert hide_secrets(f"before {secret} after") == "before [hidden] after"
+    assert hide_secrets(f"('{secret}')") == "('[hidden]')"
+
+
+@pytest.mark.parametrize("secret", [*SECRETS, "plain-hunter2-0123"])
+@pytest.mark.parametrize("template", NAMED)
+def test_named_secrets_are_hidden(template: str, secret: str) -> None:
+    """What stands where secrets stand is hidden, whatever it looks like."""
+    assert secret not in hide_secrets(template.format(secret))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "worker ready slot=1 pid=4711",
+        "config applied version=3 hash=9f86d081884c7d65 routes=12 ms=3.2",
+        "request failed request_id=req_0123456789abcdef0123456789 route=support code=upstream_503",
+        "no key 'tokens' here; did you mean 'max_tokens'?",
+        "sluice.yaml:4:9 providers.openai.api_key: the environment has no OPENAI_API_KEY",
+        "skills-matrix-of-a-longer-route name=risk-assessment-candidate",
+        "input_tokens=123456789 output_tokens=1000000",
+    ],
+)
+def test_plain_lines_stay(line: str) -> None:
+    """What operators need to read is left as it is."""
+    assert hide_secrets(line) == line
+
+
+@pytest.mark.parametrize("formatter", [PlainFormatter(), JsonFormatter()], ids=["plain", "json"])
+def test_no_secret_is_written(pipe: Pipe, formatter: logging.Formatter) -> None:
+    """Message, values, errors and their causes: none carries a key out of the process."""
+    pipe.writer.setFormatter(formatter)
+    for secret in SECRETS:
+        pipe.log.warning("sent %s", {"Authorization": f"Bearer {secret}"}, extra={"headers": f"api-key: {secret}"})
+        try:
+            raise ValueError(secret)
+        except ValueError:
+            pipe.log.exception("it failed")
+    text = pipe.read_all()
+    assert len(text.splitlines()) == 2 * len(SECRETS) and [each for each in SECRETS if each in text] == []
+
+
+def test_private_error_says_no_words(pipe: Pipe) -> None:
+    """An error met while a request was read says where and of which type; its words may be a prompt."""
+    prompt = "my deepest" + " wish"
+    try:
+        try:
+            int(prompt)
+        except ValueError as error:
+            raise KeyError(str(error)) from error
+    except KeyError:
+        pipe.log.exception("it failed", extra={"private": True})
+    text = pipe.read_all()
+    assert "deepest wish" not in text and "invalid literal" not in text
+    assert 'error="KeyError from ValueError"' in text and "test_logs.py" in text
 
 
 def test_exception_is_one_line(pipe: Pipe) -> None:

@@ -252,7 +252,7 @@ MEANING: list[tuple[str, str]] = [
     (document(top=f"clients: [{{name: w, key_sha256: {'a' * 64}}}]\n"), "11:1 clients: not yet: client keys"),
     (document(route="limits: {usd_per_day: 5}"), "10:14 routes.r.limits.usd_per_day: not yet"),
     (document(route="limits: {tokens_per_minute: 5}"), "not yet: tokens_per_minute would not limit anything"),
-    (document(route="guards: [{kind: pattern, pattern: x, action: block}]"), "not yet: nothing would be blocked"),
+    (document(route="guards: [{kind: moderation, provider: p, action: block}]"), "not yet: nothing would be blocked"),
     (
         _rollout("change_type: prompt_wording"),
         "9:15 routes.r.release.rollout: not yet: releases of kind rollout; write a",

@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.domain.outcome import Safety
+from gateway.domain.usage import Usage
 from gateway.domain.variant import Api
 from gateway.wire.stream import MAX_EDITED_BYTES, MAX_HELD_BYTES, StreamTap
 
@@ -300,3 +302,84 @@ def test_longest_events_are_not_edited() -> None:
     passed = b"".join(tap.feed(long[i : i + 2**20]) for i in range(0, len(long), 2**20))
     assert passed == long
     assert tap.feed(chunk(WORD, rest=NULL)) == chunk(WORD)
+
+
+def test_usage_is_read_before_it_goes() -> None:
+    """What the client does not get is known all the same; of several the last counts."""
+    tap = StreamTap(Api.CHAT, strip_usage=True)
+    told = b'data: {"id":"c1","choices":[],"usage":{"prompt_tokens": %d,"completion_tokens":2}}\n\n'
+    assert relayed(tap, [chunk(WORD) + told % 5, told % 7, DONE]) == chunk(WORD) + DONE
+    assert tap.reading.usage == Usage(7, 2)
+
+
+def test_null_usage_tells_nothing() -> None:
+    """A null does not cover what was told before."""
+    tap = StreamTap(Api.CHAT)
+    relayed(tap, [b'data: {"choices":[],"usage":{"prompt_tokens":7}}\n\n', chunk(WORD, rest=NULL)])
+    assert tap.reading.usage == Usage(7, 0)
+
+
+@pytest.mark.parametrize("size", [700, 64 * 1024])
+def test_long_response_is_read(size: int) -> None:
+    """Of a final response too long to hold, tokens, refusal and end are still known."""
+    raw = (
+        b'event: response.completed\ndata: {"type":"response.completed","sequence_number":9,"response":{"output":'
+        b'[{"type":"message","content":[{"type":"refusal","refusal":"' + b"x" * (3 * MAX_HELD_BYTES) + b'"}]}],'
+        b'"tools":[{"parameters":{"usage":{"type":"string"}}}],"usage":{"input_tokens":5,"input_tokens_details":'
+        b'{"cached_tokens":4},"output_tokens":3,"output_tokens_details":{"reasoning_tokens":2}},"user":null}}\n\n'
+    )
+    tap = StreamTap(Api.RESPONSES)
+    assert relayed(tap, [raw[at : at + size] for at in range(0, len(raw), size)]) == raw
+    assert tap.reading.usage == Usage(5, 3, 4, 2)
+    assert (tap.reading.safety, tap.reading.finish_reason) == (Safety.REFUSED, "completed")
+
+
+def test_long_chunk_is_read() -> None:
+    """So is a chunk that is too long to hold."""
+    raw = chunk(b'"content":"' + b"x" * (3 * MAX_HELD_BYTES) + b'"', b'"content_filter"')
+    tap = StreamTap(Api.CHAT)
+    relayed(tap, [raw[at : at + 1_000] for at in range(0, len(raw), 1_000)])
+    assert (tap.reading.finish_reason, tap.reading.safety) == ("content_filter", Safety.OUTPUT_BLOCKED)
+    assert tap.n_token_events == 1
+
+
+def test_tokens_are_counted() -> None:
+    """Events with text count, however they are spelt and batched; role, finish and usage do not."""
+    words = [chunk(b'"content":"%d \\""' % n, rest=b',"created":%d' % (n // 3)) for n in range(90)]
+    calls = [chunk(b'"tool_calls":[{"index":0,"function":{"arguments":"{\\"a\\":%d"}}]' % n) for n in range(9)]
+    raw = [chunk(FIRST), *words, *calls, chunk(LAST, b'"stop"'), USAGE, DONE]
+    for pieces in (raw, [b"".join(raw)], [b"".join(raw[:50]), b"".join(raw[50:])]):
+        tap = StreamTap(Api.CHAT)
+        relayed(tap, pieces)
+        assert tap.n_token_events == tap.reading.n_token_events == 99
+
+
+def test_text_size_is_told() -> None:
+    """Where usage is missing, the bytes of the text are known to about their escapes."""
+    tap = StreamTap(Api.CHAT)
+    relayed(tap, [chunk(b'"content":"' + b"x" * n + b'"') for n in (5, 1, 30)] + [chunk(LAST, b'"stop"')])
+    assert tap.reading.n_output_bytes == 36
+
+
+def test_marker_after_plain_events() -> None:
+    """A signal behind any number of plain events in one piece is seen."""
+    tap = StreamTap(Api.CHAT)
+    tap.feed(chunk(WORD))
+    tap.feed(chunk(b'"content":"b"'))
+    tap.feed(chunk(b'"content":"c"') * 5 + chunk(b'"refusal":"no"') + chunk(b'"content":"d"'))
+    assert (tap.reading.safety, tap.n_token_events) == (Safety.REFUSED, 9)
+
+
+def test_model_is_the_first_told() -> None:
+    """An empty name is no name, and the first one stays."""
+    tap = StreamTap(Api.CHAT)
+    relayed(tap, [AZURE, b'data: {"choices":[{"delta":{}}]}\n\n', chunk(WORD), chunk(WORD).replace(b"4.1", b"9")])
+    assert tap.reading.model == "gpt-4.1"
+
+
+def test_nothing_read_of_nothing() -> None:
+    """A stream that never came says nothing, and is no filter's doing."""
+    for raw in (b"", DONE, b'data: {"error":{"message":"x"}}\n\n' + DONE):
+        tap = StreamTap(Api.CHAT)
+        relayed(tap, [raw])
+        assert (tap.reading.usage, tap.reading.safety) == (None, Safety.NONE)

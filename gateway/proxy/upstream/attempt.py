@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from typing import Protocol
 
 from gateway.errors import UpstreamConnectError, UpstreamTimeoutError
 from gateway.proxy.upstream.pool import Pool
@@ -16,13 +16,25 @@ MAX_RETRY_PAUSE_S = 2.0
 """A provider that asks for more than this is not waited for: the client decides."""
 
 
+class AttemptNotes(Protocol):
+    """Whoever keeps count of attempts."""
+
+    def begin_attempt(self, head: bytes) -> bytes:
+        """Take note of an attempt that is about to be sent; give its head, which may name its span."""
+        ...
+
+    def end_attempt(self, status: int, error_code: str | None = None) -> None:
+        """Take note that an attempt ended and another follows."""
+        ...
+
+
 async def ask(
     pool: Pool,
     head: bytes,
     body: bytes,
     *,
     prefers_stream: bool,
-    note_attempt: Callable[[], None],
+    notes: AttemptNotes,
     first: UpstreamResponse | None = None,
 ) -> UpstreamResponse:
     """
@@ -39,15 +51,16 @@ async def ask(
     for left in range(retries.max, -1, -1):
         response, first = first, None
         if response is None:
-            note_attempt()
+            own_head = notes.begin_attempt(head)
             try:
                 connection = pool.take_idle() or await pool.acquire()
-            except (UpstreamConnectError, UpstreamTimeoutError):
+            except (UpstreamConnectError, UpstreamTimeoutError) as error:
                 if not left or not retries.on_connect:
                     raise
+                notes.end_attempt(0, error.code)
                 await asyncio.sleep(RETRY_PAUSE_S)
                 continue
-            response = connection.send(head, body, wants_whole=True, prefers_stream=prefers_stream)
+            response = connection.send(own_head, body, wants_whole=True, prefers_stream=prefers_stream)
         try:
             await response.arrive()
         except BaseException:
@@ -56,6 +69,7 @@ async def ask(
         pause_s = _pause_of(response) if left and response.status in retries.on_status else None
         if pause_s is None:
             return response
+        notes.end_attempt(response.status)
         response.release()
         await asyncio.sleep(pause_s)
     message = "The last attempt returns or raises."

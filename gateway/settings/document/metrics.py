@@ -30,9 +30,13 @@ class MetricSourceSection(Section):
 class MetricSection(Section):
     """Something that feedback may say about a request."""
 
-    kind: Literal["binary", "score", "count", "duration"] = Field(description="What its values are.")
+    kind: Literal["binary", "score", "count", "duration", "text"] = Field(
+        description="What its values are: true or false, a number in `range`, a whole number, seconds, or words."
+    )
     role: str | None = Field(default=None, description="What it stands for: satisfaction, task_completion, …")
-    attribution: Duration | None = Field(default=None, description="How long after the request it still counts.")
+    attribution: Duration | None = Field(
+        default=None, description="How long after the request it still counts; without it, always."
+    )
     range: tuple[Number, Number] | None = Field(default=None, strict=False, description="Lowest and highest score.")
     good: Number | None = Field(default=None, description="Scores from here on are good.")
     catastrophic: Number | None = Field(default=None, description="Scores up to here are catastrophes.")

@@ -65,24 +65,47 @@ class ParamsSection(Section):
 class GuardSection(Section):
     """A content check on answers."""
 
-    kind: Literal["pattern", "json_schema", "moderation"]
-    action: Literal["flag", "block"] = "flag"
-    pattern: str | None = Field(default=None, min_length=1, description="RE2 syntax.")
+    name: Name | None = Field(default=None, description="What outcomes call it; by default made of kind and place.")
+    kind: Literal["pattern", "json_schema", "length", "moderation"]
+    action: Literal["flag", "block"] = Field(
+        default="flag", description="`flag` says it in the outcome; `block` also keeps the answer from the client."
+    )
+    pattern: str | None = Field(default=None, min_length=1, description="RE2 syntax; found is bad.")
     json_schema: JsonValue | None = Field(default=None, alias="schema", description="JSON Schema, inline or {file: …}.")
+    min_chars: int | None = Field(default=None, ge=1, description="A shorter answer is bad.")
+    max_chars: int | None = Field(default=None, ge=1, description="A longer answer is bad.")
     provider: Name | None = None
     model: str | None = None
     threshold: Number | None = Field(default=None, ge=0, le=1)
     sample: Share = 1.0
-    buffer: bool = Field(default=False, description="Hold a stream back until it was checked.")
+    buffer: bool = Field(default=False, description="Hold a stream back until it was checked; with action: block.")
 
     @model_validator(mode="after")
-    def _has_its_key(self) -> GuardSection:
-        wanted = {"pattern": "pattern", "json_schema": "json_schema", "moderation": "provider"}[self.kind]
-        if getattr(self, wanted) is None:
-            key = "schema" if wanted == "json_schema" else wanted
-            problem = f"a {self.kind} guard without `{key}`"
-            raise wrong(problem=problem, remedy=f"write `{key}`")
+    def _has_its_keys(self) -> GuardSection:
+        own = _KEYS_OF_GUARDS[self.kind]
+        if all(getattr(self, key) is None for key in own):
+            spelled = " or ".join(f"`{_spelled(key)}`" for key in own)
+            raise wrong(problem=f"a {self.kind} guard without {spelled}", remedy=f"write {spelled}")
+        for kind, keys in _ALL_KEYS_OF_GUARDS.items():
+            if kind != self.kind and (foreign := [key for key in keys if key in self.model_fields_set]):
+                problem = f"a {self.kind} guard has no `{_spelled(foreign[0])}`"
+                raise wrong(problem=problem, remedy=f"take it out: it belongs to {kind} guards")
+        if self.min_chars and self.max_chars and self.min_chars > self.max_chars:
+            raise wrong(problem="min_chars is above max_chars", remedy="exchange them")
         return self
+
+
+_KEYS_OF_GUARDS = {
+    "pattern": ("pattern",),
+    "json_schema": ("json_schema",),
+    "length": ("min_chars", "max_chars"),
+    "moderation": ("provider",),
+}
+_ALL_KEYS_OF_GUARDS = _KEYS_OF_GUARDS | {"moderation": ("provider", "model", "threshold", "sample")}
+
+
+def _spelled(key: str) -> str:
+    return "schema" if key == "json_schema" else key
 
 
 class VariantSection(Section):

@@ -79,6 +79,17 @@ class GatewayProcess:
             self._process.stdout.close()
         self._process = None
 
+    def kill_parent(self) -> None:
+        """End the parent alone, with SIGKILL; its children end with it."""
+        process = self._running()
+        children = self.child_pids()
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+        deadline_s = time.monotonic() + 5.0
+        while any(Path(f"/proc/{pid}").exists() for pid in children) and time.monotonic() < deadline_s:
+            time.sleep(0.01)
+        self.kill()
+
     def send_signal(self, number: signal.Signals) -> None:
         """Send the parent a signal."""
         self._running().send_signal(number)
@@ -170,6 +181,11 @@ class GatewayProcess:
     def port(self) -> int:
         """Where apps connect."""
         return urlsplit(self._endpoints["public"]).port or 0
+
+    @property
+    def operators(self) -> str:
+        """Where operators connect, as host:port."""
+        return str(urlsplit(self._endpoints["operators"]).netloc)
 
     @property
     def base_url(self) -> str:

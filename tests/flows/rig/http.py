@@ -29,6 +29,7 @@ class Reply:
         problem: Why it is not whole; empty when it is.
         is_reused: It was asked for on a connection that had answered before.
         begun_s: When it was sent, `time.perf_counter`.
+        ended_s: When all of it was there, or it broke.
         chunks_s: When each piece of the body came.
     """
 
@@ -38,6 +39,7 @@ class Reply:
     problem: str = ""
     is_reused: bool = False
     begun_s: float = 0.0
+    ended_s: float = 0.0
     chunks_s: list[float] = field(default_factory=list)
 
     @property
@@ -81,7 +83,7 @@ class HttpClient:
             reply.problem = f"{type(error).__name__}: {error}"
         if reply.problem or not self._keeps or reply.headers.get("connection") == "close":
             self.close()
-        self._used_s = time.perf_counter()
+        self._used_s = reply.ended_s = time.perf_counter()
         return reply
 
     def close(self) -> None:

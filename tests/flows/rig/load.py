@@ -41,11 +41,13 @@ class Tally:
         asked: Every request that was answered well.
         n_streams: How many of them were held streams.
         failures: What went wrong with the others, one text each.
+        failed: Those others, in the same order.
     """
 
     asked: list[Asked] = field(default_factory=list)
     n_streams: int = 0
     failures: list[str] = field(default_factory=list)
+    failed: list[Asked] = field(default_factory=list)
 
     def check(self, *, at_least: int) -> None:
         """Fail unless there were as many requests as that and not one of them failed."""
@@ -151,6 +153,7 @@ class Load:
                 f"{asked.nonce} {model} {'stream' if is_stream else 'unary'}"
                 f" {'reused' if reply.is_reused else 'new'} connection: {problem}"
             )
+            self.tally.failed.append(asked)
             return None
         self.tally.asked.append(asked)
         self.tally.n_streams += is_stream

@@ -44,6 +44,22 @@ def python_with(requirement: str) -> Path:
     return folder / "venv" / "bin" / "python"
 
 
+def debian_program(package: str, path: str) -> Path:
+    """
+    Give a program of a Debian package: the system's, else one unpacked from the package, which needs no root.
+
+    Skips the test, saying what is missing, when it cannot be had.
+    """
+    found = shutil.which(Path(path).name)
+    if found is not None:
+        return Path(found)
+    apt, dpkg = shutil.which("apt-get"), shutil.which("dpkg-deb")
+    if apt is None or dpkg is None:
+        pytest.skip(f"{package} is not here, and neither is Debian's way to get it")
+    unpack = ["sh", "-c", "dpkg-deb -x ./*.deb ."]
+    return _installed(f"deb {package}", [[apt, "download", "-q", package], unpack]) / path
+
+
 def _installed(name: str, commands: Sequence[Sequence[str]]) -> Path:
     folder = CACHE / f"{name.split()[0]}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
     with _locked(folder):

@@ -19,18 +19,24 @@ EAGER = Retries(max=3, on_connect=True, on_status=frozenset({429, 503}))
 
 
 class Attempts:
-    """Asks, and counts."""
+    """Asks, counts, and keeps how attempts ended that another followed."""
 
     def __init__(self) -> None:
         self.count = 0
+        self.ended: list[tuple[int, str | None]] = []
 
-    def note(self) -> None:
+    def begin_attempt(self, head: bytes) -> bytes:
         """Count one."""
         self.count += 1
+        return head
+
+    def end_attempt(self, status: int, error_code: str | None = None) -> None:
+        """Keep it."""
+        self.ended.append((status, error_code))
 
     async def ask(self, pool: Pool) -> UpstreamResponse:
         """Ask once, retries included."""
-        response = await ask(pool, HEAD, b"", prefers_stream=False, note_attempt=self.note)
+        response = await ask(pool, HEAD, b"", prefers_stream=False, notes=self)
         response.release()
         return response
 

@@ -1,0 +1,103 @@
+"""
+The socket that facts cross, `facts.sock` in the state directory.
+
+The parent binds it and keeps it open for its whole life; every control process inherits it listening. So a worker
+can connect while control is dead: its connection waits in the socket's queue for the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+from gateway.errors import StateError
+
+NAME = "facts.sock"
+BACKLOG = 512
+MAX_PATH_BYTES = 100
+"""The kernel takes 107, some systems 103."""
+
+
+class FactsSocket:
+    """
+    The listening socket and its file.
+
+    Attributes:
+        sock: What a control process inherits.
+    """
+
+    def __init__(self, sock: socket.socket, file: Path) -> None:
+        self.sock = sock
+        self._file = file
+
+    def close(self) -> None:
+        """Close our copy and take the file away."""
+        self.sock.close()
+        with suppress(OSError):
+            self._file.unlink()
+
+
+def bind_facts(state: Path) -> FactsSocket:
+    """
+    Bind the socket, mode 0600; whoever calls holds the state directory's lock, so a file that is there is stale.
+
+    Raises:
+        StateError: The directory does not take a socket.
+    """
+    file = state / NAME
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with suppress(FileNotFoundError):
+            file.unlink()
+        with _Reach(file) as path:
+            sock.bind(path)
+        file.chmod(0o600)
+        sock.listen(BACKLOG)
+    except OSError as error:
+        sock.close()
+        message = f"cannot make a socket {file}: {error.strerror or error}; give another directory with --state"
+        raise StateError(message) from error
+    sock.setblocking(False)
+    return FactsSocket(sock, file)
+
+
+def connector(state: Path) -> Callable[[Callable[[], asyncio.Protocol]], Awaitable[object]]:
+    """Give what connects a protocol to the socket of a state directory; raises OSError when nobody listens."""
+
+    async def connect(factory: Callable[[], asyncio.Protocol]) -> object:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.setblocking(False)
+        try:
+            with _Reach(state / NAME) as path:
+                # A local socket answers at once or not at all: EAGAIN says that its queue is full.
+                sock.connect(path)
+            transport, _ = await asyncio.get_running_loop().create_unix_connection(factory, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
+        return transport
+
+    return connect
+
+
+class _Reach:
+    """A name for a socket's file that is short enough for the kernel, while the block lasts."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._folder_fd: int | None = None
+
+    def __enter__(self) -> str:
+        plain = str(self._file)
+        if len(os.fsencode(plain)) <= MAX_PATH_BYTES:
+            return plain
+        self._folder_fd = os.open(self._file.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        return f"/proc/self/fd/{self._folder_fd}/{self._file.name}"
+
+    def __exit__(self, *_: object) -> None:
+        if self._folder_fd is not None:
+            os.close(self._folder_fd)

@@ -1,0 +1,402 @@
+"""
+A worker's end of the way to the store: takes outcomes without waiting, keeps them until they are settled.
+
+Theory of operation
+===================
+`note` appends to a list. Every 50 ms, or at 256 outcomes, the list becomes a numbered batch, encoded once, and is
+written to the control process's socket. The encoded batch is kept until control says it is settled: stored,
+spooled, or dropped and counted there. When the connection is lost it is opened again with growing pauses, and
+whatever is not settled goes over it in its old order; control and store know by the numbers what they have.
+
+What is kept is bounded in rows and bytes. Beyond that the newest are dropped and counted by reason; they get no
+number, so the numbers of a worker have no gaps and `noted = settled + waiting + dropped` holds at any moment.
+Feedback takes the same connection, and its giver waits for the receipt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from typing import NamedTuple, cast
+
+import msgspec
+
+from gateway.errors import OverloadedError
+from gateway.record.batch import Batch
+from gateway.record.feedback import Feedback, Receipt
+from gateway.record.frames import (
+    Ack,
+    FrameError,
+    FrameReader,
+    Handed,
+    Hello,
+    Kind,
+    Losses,
+    Receipts,
+    decode_payload,
+    encode_frame,
+)
+from gateway.record.outcome import Outcome
+from gateway.tasks import TaskGroup
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S = 0.02
+MAX_PAUSE_S = 1.0
+UNREAD_BYTES = 1024 * 1024
+"""What control may leave unread before batches wait here instead of in the transport."""
+
+_ACK = msgspec.msgpack.Decoder(Ack)
+_RECEIPTS = msgspec.msgpack.Decoder(Receipts)
+
+Connect = Callable[[Callable[[], asyncio.Protocol]], Awaitable[object]]
+"""Opens a connection for a protocol; raises OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelLimits:
+    """
+    How much a worker keeps, and how long it waits.
+
+    Attributes:
+        max_rows: Outcomes not settled yet.
+        max_bytes: Their encoded size.
+        batch_rows: A batch goes at once when it has so many.
+        flush_s: A batch goes at the latest so long after its first outcome.
+        feedback_s: How long feedback may take to be durable.
+        max_feedback: Calls with feedback that may wait at once.
+    """
+
+    max_rows: int = 50_000
+    max_bytes: int = 32 * 1024 * 1024
+    batch_rows: int = 256
+    flush_s: float = 0.05
+    feedback_s: float = 5.0
+    max_feedback: int = 1_000
+
+
+class _Kept(NamedTuple):
+    last: int
+    n_rows: int
+    frame: bytearray
+
+
+@dataclass(slots=True)
+class _Waiting:
+    frame: bytearray
+    receipts: asyncio.Future[list[Receipt]]
+
+
+class Channel:
+    """
+    Implements `record.outcome.OutcomeObserver`.
+
+    Made inside a running loop; `open` starts to connect, `close` ends it. Outcomes may be noted before, between
+    and without connections.
+    """
+
+    def __init__(self, connect: Connect, *, worker: int, boot: int, limits: ChannelLimits | None = None) -> None:
+        self._connect = connect
+        self._worker = worker
+        self._boot = boot
+        self._limits = limits or ChannelLimits()
+        self._loop = asyncio.get_running_loop()
+        self._tasks = TaskGroup()
+        self._rows: list[Outcome] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._unsent: deque[_Kept] = deque()
+        self._sent: deque[_Kept] = deque()
+        self._n_kept = 0
+        self._kept_bytes = 0
+        self._next = 1
+        self._n_settled = 0
+        self._dropped: Counter[str] = Counter()
+        self._n_dropped = self._n_dropped_told = 0
+        self._wire: _Wire | None = None
+        self._away_since_s: float | None = self._loop.time()
+        self._is_heard = False
+        self._lost = asyncio.Event()
+        self._all_settled = asyncio.Event()
+        self._tickets = count(1)
+        self._waiting: dict[int, _Waiting] = {}
+
+    def open(self) -> None:
+        """Begin to connect, and stay connected."""
+        self._tasks.spawn(self._stay_connected())
+
+    def note(self, outcome: Outcome) -> None:
+        """Take one finished outcome; never waits, never raises."""
+        rows = self._rows
+        if self._n_kept + len(rows) >= self._limits.max_rows:
+            self._drop("worker_rows", 1)
+            return
+        rows.append(outcome)
+        n_rows = len(rows)
+        if n_rows == 1:
+            self._timer = self._loop.call_later(self._limits.flush_s, self.flush)
+        if n_rows >= self._limits.batch_rows:
+            self.flush()
+
+    def flush(self) -> None:
+        """Make a batch of what was noted, and send it if that can be done without waiting."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        rows, self._rows = self._rows, []
+        if rows:
+            self._keep(rows)
+        self._pump()
+
+    async def give_feedback(self, feedback: list[Feedback]) -> list[Receipt]:
+        """
+        Hand feedback over, and wait until it is durable.
+
+        It is handed over again when control dies in between: its ids make it count once.
+
+        Returns:
+            One receipt per piece, in order.
+
+        Raises:
+            OverloadedError: `feedback_unavailable`: not durable in time, or the store is away. It may have been
+                kept all the same; giving it again is safe.
+        """
+        self._refuse_hopeless()
+        ticket = next(self._tickets)
+        try:
+            frame = encode_frame(Kind.FEEDBACK, Handed(ticket, feedback))
+        except FrameError:
+            msg = "So much feedback does not fit; give it in smaller lists."
+            raise unavailable(msg, retry_after_s=1) from None
+        waiting = self._waiting[ticket] = _Waiting(frame, self._loop.create_future())
+        if self._wire is not None:
+            self._wire.send(frame)
+        try:
+            async with asyncio.timeout(self._limits.feedback_s):
+                return await waiting.receipts
+        except TimeoutError:
+            msg = "The feedback could not be made durable in time."
+            raise unavailable(msg, retry_after_s=2) from None
+        finally:
+            del self._waiting[ticket]
+
+    def counts(self) -> dict[str, int]:
+        """Give plain counters for the worker's status; `noted = settled + waiting + dropped`."""
+        n_waiting = self._n_kept + len(self._rows)
+        return {
+            "facts_noted": self._n_settled + n_waiting + self._n_dropped,
+            "facts_settled": self._n_settled,
+            "facts_waiting": n_waiting,
+            "facts_waiting_bytes": self._kept_bytes,
+            "facts_dropped": self._n_dropped,
+            "facts_connected": int(self._wire is not None),
+        }
+
+    def dropped(self) -> dict[str, int]:
+        """Give what was dropped since birth, by reason."""
+        return dict(self._dropped)
+
+    async def close(self, timeout_s: float) -> bool:
+        """Send what is left, wait until it is settled, hang up; give whether all of it was settled in time."""
+        self.flush()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._n_kept:
+                    self._all_settled.clear()
+                    await self._all_settled.wait()
+        await self._tasks.close()
+        if self._wire is not None:
+            self._wire.close()
+        for waiting in self._waiting.values():
+            if not waiting.receipts.done():
+                waiting.receipts.set_exception(unavailable("This worker is going away.", retry_after_s=1))
+        if self._n_kept:
+            log.warning("outcomes were not settled when the worker left", extra={"rows": self._n_kept})
+        return self._n_kept == 0
+
+    # Keeping
+
+    def _keep(self, rows: list[Outcome]) -> None:
+        try:
+            frame = encode_frame(Kind.BATCH, Batch(self._worker, self._boot, self._next, rows))
+        except Exception:  # A string or number that msgpack has no form for must cost its row, not its neighbours'.
+            self._keep_in_parts(rows)
+            return
+        if self._kept_bytes + len(frame) > self._limits.max_bytes:
+            self._drop("worker_bytes", len(rows))
+            return
+        self._next += len(rows)
+        self._n_kept += len(rows)
+        self._kept_bytes += len(frame)
+        self._unsent.append(_Kept(self._next - 1, len(rows), frame))
+
+    def _keep_in_parts(self, rows: list[Outcome]) -> None:
+        if len(rows) == 1:
+            self._drop("worker_unfit", 1)
+            return
+        middle = len(rows) // 2
+        self._keep(rows[:middle])
+        self._keep(rows[middle:])
+
+    def _drop(self, reason: str, n_rows: int) -> None:
+        self._dropped[reason] += n_rows
+        self._n_dropped += n_rows
+
+    def _pump(self) -> None:
+        wire = self._wire
+        if wire is None:
+            return
+        if self._n_dropped != self._n_dropped_told:
+            self._n_dropped_told = self._n_dropped
+            wire.send(encode_frame(Kind.LOSSES, Losses(dict(self._dropped))))
+        while self._unsent and not wire.is_full:
+            kept = self._unsent.popleft()
+            self._sent.append(kept)
+            wire.send(kept.frame)
+
+    def _settle(self, through: int) -> None:
+        sent = self._sent
+        while sent and sent[0].last <= through:
+            kept = sent.popleft()
+            self._n_kept -= kept.n_rows
+            self._kept_bytes -= len(kept.frame)
+            self._n_settled += kept.n_rows
+        if not self._n_kept:
+            self._all_settled.set()
+        self._pump()
+
+    # The connection
+
+    async def _stay_connected(self) -> None:
+        pause_s = FIRST_PAUSE_S
+        while True:
+            self._lost.clear()
+            self._is_heard = False
+            try:
+                await self._connect(lambda: _Wire(self))
+                await self._lost.wait()
+            except OSError as error:
+                log.debug("control cannot be reached", extra={"cause": str(error)})
+            pause_s = FIRST_PAUSE_S if self._is_heard else min(pause_s * 2, MAX_PAUSE_S)
+            await asyncio.sleep(pause_s)
+
+    def note_connected(self, wire: _Wire) -> None:
+        """Introduce ourselves, and say again what is not settled."""
+        self._wire = wire
+        self._away_since_s = None
+        self._n_dropped_told = 0
+        wire.send(encode_frame(Kind.HELLO, Hello(self._worker, self._boot, os.getpid())))
+        for waiting in self._waiting.values():
+            wire.send(waiting.frame)
+        self._unsent.extendleft(reversed(self._sent))
+        self._sent.clear()
+        self._pump()
+
+    def note_lost(self, wire: _Wire) -> None:
+        """Connect again."""
+        if self._wire is wire:
+            self._wire = None
+            self._away_since_s = self._loop.time()
+        self._lost.set()
+
+    def note_room(self) -> None:
+        """Control reads again."""
+        self._pump()
+
+    def take(self, kind: Kind, payload: bytes) -> None:
+        """
+        Take what control says.
+
+        Raises:
+            FrameError: It is nothing a worker is told.
+        """
+        self._is_heard = True
+        if kind is Kind.ACK:
+            self._settle(decode_payload(payload, _ACK).through)
+        elif kind is Kind.RECEIPTS:
+            self._take_receipts(decode_payload(payload, _RECEIPTS))
+        else:
+            message = f"{kind.name} is not for workers"
+            raise FrameError(message)
+
+    def _take_receipts(self, answer: Receipts) -> None:
+        waiting = self._waiting.get(answer.ticket)
+        if waiting is None or waiting.receipts.done():
+            return
+        if answer.receipts is not None:
+            waiting.receipts.set_result(answer.receipts)
+        else:
+            problem = answer.problem or "The feedback could not be made durable."
+            waiting.receipts.set_exception(unavailable(problem, retry_after_s=answer.retry_after_s))
+
+    def _refuse_hopeless(self) -> None:
+        if len(self._waiting) >= self._limits.max_feedback:
+            msg = "Too much feedback waits to be made durable."
+            raise unavailable(msg, retry_after_s=1)
+        away_since_s = self._away_since_s
+        if away_since_s is not None and self._loop.time() - away_since_s > self._limits.feedback_s:
+            msg = "The process that keeps feedback is away."
+            raise unavailable(msg, retry_after_s=2)
+
+
+class _Wire(asyncio.Protocol):
+    """
+    One connection to control.
+
+    Attributes:
+        is_full: Control does not read fast enough; nothing more should be sent now.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self.is_full = False
+        self._channel = channel
+        self._reader = FrameReader()
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=UNREAD_BYTES)
+        self._channel.note_connected(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Hand frames on; hang up on what is none."""
+        try:
+            for kind, payload in self._reader.feed(data):
+                self._channel.take(kind, payload)
+        except FrameError as error:
+            log.error("control says what no worker understands, hanging up", extra={"cause": str(error)})
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Say so."""
+        self._channel.note_lost(self)
+
+    def pause_writing(self) -> None:
+        """Keep the rest."""
+        self.is_full = True
+
+    def resume_writing(self) -> None:
+        """Send the rest."""
+        self.is_full = False
+        self._channel.note_room()
+
+    def send(self, frame: bytearray) -> None:
+        """Write a frame; it is not changed afterwards."""
+        if self._transport is not None:
+            self._transport.write(frame)
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._transport is not None:
+            self._transport.abort()
+
+
+def unavailable(message: str, *, retry_after_s: int) -> OverloadedError:
+    """Give the error for feedback that is not durable."""
+    return OverloadedError(message, code="feedback_unavailable", retry_after_s=retry_after_s)

@@ -1,0 +1,58 @@
+"""Where facts arrive: intake and ledger as one thing that the control process opens and closes."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from gateway.clock import Clock
+from gateway.record.account import Account
+from gateway.record.intake import Intake
+from gateway.record.ledger import Folder, Ledger, LedgerLimits, OpenStore
+from gateway.record.spool import Spool
+
+CLOSE_WITHIN_S = 1.5
+"""The parent waits four seconds for the control process to end."""
+
+
+class FactDesk:
+    """
+    Takes facts from workers and sees that they are kept.
+
+    Attributes:
+        ledger: The books.
+        intake: The workers' connections.
+    """
+
+    def __init__(
+        self,
+        open_store: OpenStore,
+        spool_file: Path,
+        *,
+        clock: Clock,
+        folder: Folder | None = None,
+        limits: LedgerLimits | None = None,
+    ) -> None:
+        self.ledger = Ledger(open_store, Spool(spool_file), clock=clock, folder=folder, limits=limits)
+        self.intake = Intake(self.ledger)
+
+    def open(self, sock: socket.socket) -> None:
+        """Take facts from whoever connects; the store opens in the background."""
+        self.ledger.open()
+        self.intake.open(sock)
+
+    def account(self) -> Account:
+        """Give the books."""
+        return self.ledger.account()
+
+    def render(self) -> dict[str, Any]:
+        """Give the books and the workers as JSON."""
+        return asdict(self.account()) | {"workers": [asdict(each) for each in self.intake.workers()]}
+
+    async def close(self) -> None:
+        """Read no more, store or spool what was read, tell the workers, and hang up."""
+        self.intake.stop_reading()
+        await self.ledger.close(CLOSE_WITHIN_S)
+        await self.intake.close()

@@ -1,0 +1,262 @@
+"""
+Control's end of the way to the store: takes the workers' connections, and tells each what is settled.
+
+Whoever sends what is no frame, or speaks in another worker's name, is hung up on; nothing that comes over a
+connection can end this process. While the ledger has no room the workers are not read from, and keep theirs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from dataclasses import dataclass
+from typing import cast
+
+import msgspec
+
+from gateway.errors import GatewayError
+from gateway.record.batch import Batch
+from gateway.record.frames import (
+    Ack,
+    FrameError,
+    FrameReader,
+    Handed,
+    Hello,
+    Kind,
+    Losses,
+    Receipts,
+    decode_payload,
+    encode_frame,
+)
+from gateway.record.ledger import Ledger
+from gateway.tasks import TaskGroup
+
+log = logging.getLogger(__name__)
+
+HELLO_WITHIN_S = 10.0
+MAX_PEERS = 1_024
+ACCEPT_PAUSE_S = 0.1
+UNREAD_BYTES = 4 * 1024 * 1024
+"""A worker that lets more receipts lie unread is hung up on."""
+
+_HELLO = msgspec.msgpack.Decoder(Hello)
+_BATCH = msgspec.msgpack.Decoder(Batch)
+_LOSSES = msgspec.msgpack.Decoder(Losses)
+_HANDED = msgspec.msgpack.Decoder(Handed)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerFacts:
+    """
+    What one connected worker has handed over.
+
+    Attributes:
+        worker: Its slot.
+        pid: Its process.
+        accepted: Outcomes taken from it over this connection.
+        feedback: Pieces of feedback likewise.
+        dropped: What it could not keep since it was born, by reason.
+    """
+
+    worker: int
+    pid: int
+    accepted: int
+    feedback: int
+    dropped: dict[str, int]
+
+
+class Intake:
+    """Serves the workers' connections on a listening socket that stays its owner's."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._peers: set[_Peer] = set()
+        self._told_losses: dict[tuple[int, int], dict[str, int]] = {}
+        self._tasks = TaskGroup()
+        self._is_leaving = False
+        ledger.on_room = self._resume
+
+    def open(self, sock: socket.socket) -> None:
+        """Begin to accept."""
+        sock.setblocking(False)
+        self._tasks.spawn(self._accept(sock))
+
+    def stop_reading(self) -> None:
+        """Leave with the workers what was not read yet; they are still told what is settled."""
+        self._is_leaving = True
+        for peer in self._peers:
+            peer.pause()
+
+    def workers(self) -> list[WorkerFacts]:
+        """Give who is connected and what came."""
+        facts = [peer.facts() for peer in self._peers]
+        return sorted((each for each in facts if each is not None), key=lambda each: (each.worker, each.pid))
+
+    async def close(self) -> None:
+        """Accept no more and hang up; what was read is the ledger's."""
+        await self._tasks.close()
+        for peer in list(self._peers):
+            peer.close()
+
+    async def _accept(self, sock: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                accepted, _ = await loop.sock_accept(sock)
+                await loop.connect_accepted_socket(lambda: _Peer(self, self._ledger, self._tasks), accepted)
+            except OSError as error:
+                log.error("a worker's connection could not be taken", extra={"cause": str(error)})
+                await asyncio.sleep(ACCEPT_PAUSE_S)
+
+    def add(self, peer: _Peer) -> bool:
+        """Keep a connection; False when there are too many."""
+        self._peers.add(peer)
+        return len(self._peers) <= MAX_PEERS
+
+    def remove(self, peer: _Peer) -> None:
+        """Forget a connection."""
+        self._peers.discard(peer)
+
+    def note_losses(self, hello: Hello, losses: Losses) -> None:
+        """Count what is new among a worker's losses, whichever connection tells it."""
+        told = self._told_losses.setdefault((hello.worker, hello.boot), {})
+        for reason, n_rows in losses.by_reason.items():
+            n_new = n_rows - told.get(reason, 0)
+            if n_new > 0:
+                told[reason] = n_rows
+                self._ledger.note_losses(reason, n_new)
+
+    def _resume(self) -> None:
+        for peer in list(self._peers):
+            if not self._is_leaving:
+                peer.resume()
+
+
+class _Peer(asyncio.Protocol):
+    """One worker's connection."""
+
+    def __init__(self, intake: Intake, ledger: Ledger, tasks: TaskGroup) -> None:
+        self._intake = intake
+        self._ledger = ledger
+        self._tasks = tasks
+        self._reader = FrameReader()
+        self._transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self._hello: Hello | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._is_paused = False
+        self._n_accepted = self._n_feedback = 0
+        self._losses: dict[str, int] = {}
+
+    def facts(self) -> WorkerFacts | None:
+        """Give what came; None before it said who it is."""
+        if self._hello is None:
+            return None
+        return WorkerFacts(self._hello.worker, self._hello.pid, self._n_accepted, self._n_feedback, dict(self._losses))
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Wait for its name."""
+        self._transport = cast(asyncio.Transport, transport)
+        if not self._intake.add(self):
+            log.error("too many connections for facts, hanging up")
+            self.close()
+            return
+        self._deadline = asyncio.get_running_loop().call_later(HELLO_WITHIN_S, self._end_nameless)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell it nothing more."""
+        self._intake.remove(self)
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._hello is not None:
+            self._ledger.leave(self._hello.worker, self._hello.boot, self._tell)
+
+    def data_received(self, data: bytes) -> None:
+        """Take frames; hang up on what is none."""
+        try:
+            for kind, payload in self._reader.feed(data):
+                self._take(kind, payload)
+        except FrameError as error:
+            log.error("a worker says what control does not understand, hanging up", extra={"cause": str(error)})
+            self.close()
+        except Exception:  # The last line of defence: one connection must not end the process for all.
+            log.exception("a worker's frame could not be taken, hanging up")
+            self.close()
+        if not self._ledger.has_room:
+            self.pause()
+
+    def pause(self) -> None:
+        """Read no more until there is room."""
+        if not self._is_paused and not self._transport.is_closing():
+            self._is_paused = True
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._is_paused and not self._transport.is_closing():
+            self._is_paused = False
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Hang up, once what was said is written."""
+        self._transport.close()
+
+    def _take(self, kind: Kind, payload: bytes) -> None:
+        if self._hello is None:
+            self._begin(kind, payload)
+        elif kind is Kind.BATCH:
+            self._take_batch(decode_payload(payload, _BATCH), self._hello, len(payload))
+        elif kind is Kind.FEEDBACK:
+            handed = decode_payload(payload, _HANDED)
+            self._n_feedback += len(handed.feedback)
+            self._tasks.spawn(self._keep_feedback(handed))
+        elif kind is Kind.LOSSES:
+            losses = decode_payload(payload, _LOSSES)
+            self._losses = dict(losses.by_reason)
+            self._intake.note_losses(self._hello, losses)
+        else:
+            message = f"{kind.name} is not for control"
+            raise FrameError(message)
+
+    def _begin(self, kind: Kind, payload: bytes) -> None:
+        if kind is not Kind.HELLO:
+            message = f"{kind.name} before HELLO"
+            raise FrameError(message)
+        hello = decode_payload(payload, _HELLO)
+        if not (0 <= hello.worker < 2**31 and 0 <= hello.boot < 2**63):
+            message = "a worker of impossible numbers"
+            raise FrameError(message)
+        self._hello = hello
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._ledger.join(hello.worker, hello.boot, self._tell)
+
+    def _take_batch(self, batch: Batch, hello: Hello, n_bytes: int) -> None:
+        is_its_own = (batch.worker, batch.boot) == (hello.worker, hello.boot)
+        if not is_its_own or not batch.outcomes or not 1 <= batch.first < 2**62:
+            message = "a batch that is another's, empty or without a number"
+            raise FrameError(message)
+        self._n_accepted += self._ledger.offer(batch, n_bytes)
+
+    async def _keep_feedback(self, handed: Handed) -> None:
+        try:
+            receipts = Receipts(handed.ticket, await self._ledger.keep_feedback(handed.feedback))
+        except GatewayError as error:
+            receipts = Receipts(handed.ticket, None, error.retry_after_s or 1, error.message)
+        self._send(encode_frame(Kind.RECEIPTS, receipts))
+
+    def _tell(self, through: int) -> None:
+        self._send(encode_frame(Kind.ACK, Ack(through)))
+
+    def _send(self, frame: bytearray) -> None:
+        if self._transport.is_closing():
+            return
+        if self._transport.get_write_buffer_size() > UNREAD_BYTES:
+            log.error("a worker does not read what is settled, hanging up")
+            self._transport.abort()
+            return
+        self._transport.write(frame)
+
+    def _end_nameless(self) -> None:
+        if self._hello is None:
+            self.close()

@@ -1,0 +1,1 @@
+"""One file per version of the store; a released one is never edited."""

@@ -1,0 +1,132 @@
+"""
+Letting go of what is too old or too much, a little at a time.
+
+What has to go is looked for by a reader; the writer is held only to remove rows it is given by key, and so few of them
+that whoever waits for it waits some milliseconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.clock import Clock
+from gateway.record.retention import Retention
+from gateway.record.rollup import DAY_MS
+from gateway.record.store import schema
+from gateway.record.store.reader import Reader
+
+Writing = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
+"""Opens a transaction that commits at its end."""
+
+HOLD_S = 0.02
+"""What a step aims at; at most it may hold the writer for 50 ms."""
+
+_FIND_ROWS = 4_000
+_FIRST_STEP = 50
+_MAX_STEP = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """Rows let go of, by table."""
+
+    outcomes: int = 0
+    rollups: int = 0
+    exposures: int = 0
+    unit_days: int = 0
+    feedback: int = 0
+    samples: int = 0
+    watermarks: int = 0
+
+
+async def sweep(
+    writing: Writing, reader: Reader, retention: Retention, clock: Clock, *, within_s: float | None = None
+) -> Swept:
+    """
+    Let go of everything beyond `retention`, or of as much as fits into `within_s`.
+
+    Raises:
+        StoreError: It could not go on; what is done stays done.
+    """
+    broom = Broom(writing, reader, clock, within_s=within_s)
+    swept: dict[str, int] = {}
+    for table, beyond in _beyond(retention, clock.unix_ms()):
+        swept[table.name] = swept.get(table.name, 0) + await broom.remove(table, beyond)
+    return Swept(**swept)
+
+
+class Broom:
+    """Removes rows in steps, each as large as it can be without holding the writer for long."""
+
+    __slots__ = ("_clock", "_deadline_s", "_reader", "_step", "_writing")
+
+    def __init__(self, writing: Writing, reader: Reader, clock: Clock, *, within_s: float | None = None) -> None:
+        self._writing = writing
+        self._reader = reader
+        self._clock = clock
+        self._deadline_s = None if within_s is None else clock.now_s() + within_s
+        self._step = _FIRST_STEP
+
+    async def remove(self, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
+        """Remove every row that `where` finds; give how many went."""
+        keys = list(table.primary_key.columns)
+        find = sa.select(*keys).where(where).limit(_FIND_ROWS)
+        remove = sa.delete(table).where(*[key == sa.bindparam(f"of_{key.name}") for key in keys])
+        removed = 0
+        while not self._is_late() and (found := await self._reader.rows_of(find)):
+            rows = [{f"of_{key.name}": value for key, value in zip(keys, row, strict=True)} for row in found]
+            removed += await self._remove_rows(remove, rows)
+        return removed
+
+    async def _remove_rows(self, remove: sa.Delete, rows: Sequence[dict[str, Any]]) -> int:
+        at = 0
+        while at < len(rows) and not self._is_late():
+            async with self._writing() as connection:
+                # From here: waiting for the writer is not holding it.
+                began_s = self._clock.now_s()
+                await connection.execute(remove, rows[at : at + self._step])
+            at += self._step
+            took_s = self._clock.now_s() - began_s
+            self._step = max(1, self._step // 2) if took_s > HOLD_S else min(_MAX_STEP, self._step * 5 // 4 + 1)
+            # Whoever waits for the writer goes first.
+            await asyncio.sleep(0)
+        return min(at, len(rows))
+
+    def _is_late(self) -> bool:
+        return self._deadline_s is not None and self._clock.now_s() >= self._deadline_s
+
+
+def _beyond(retention: Retention, now_unix_ms: int) -> list[tuple[sa.Table, sa.ColumnElement[bool]]]:
+    """Give what is beyond retention; cheapest and largest first, for a full disk."""
+
+    def before_ms(age_s: float) -> int:
+        return now_unix_ms - int(age_s * 1000)
+
+    units = before_ms(retention.units_s)
+    samples, outcomes, rollups = schema.samples.c, schema.outcomes.c, schema.rollups.c
+    exposures, days, feedback = schema.exposures.c, schema.unit_days.c, schema.feedback.c
+    return [
+        (schema.samples, samples.expires_unix_ms <= now_unix_ms),
+        (schema.outcomes, _too_many(retention)),
+        (schema.outcomes, outcomes.unix_ms < before_ms(retention.outcomes_s)),
+        (schema.rollups, rollups.minute_unix_s < before_ms(retention.rollups_s) // 1000),
+        (schema.unit_days, days.day < units // DAY_MS),
+        (schema.exposures, exposures.first_unix_ms < units),
+        (schema.feedback, feedback.received_unix_ms < before_ms(retention.feedback_s)),
+        (schema.watermarks, schema.watermarks.c.seen_unix_ms < before_ms(retention.watermarks_s)),
+    ]
+
+
+def _too_many(retention: Retention) -> sa.ColumnElement[bool]:
+    row = schema.outcomes.c.id
+    if not retention.keeps_outcomes:
+        return row > 0
+    # Numbers count up, so what lies further back than the most we keep is too much; nothing has to be counted.
+    return row <= sa.select(sa.func.max(row)).scalar_subquery() - retention.max_outcomes

@@ -1,0 +1,19 @@
+"""The first version makes every table."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+
+from gateway.record.store.migrations.versions import v0001_facts
+
+
+def test_makes_every_table() -> None:
+    """From nothing come the seven tables."""
+    engine = sa.create_engine("sqlite://")
+    with engine.begin() as connection, Operations.context(MigrationContext.configure(connection)):
+        v0001_facts.upgrade()
+        made = set(sa.inspect(connection).get_table_names())
+    engine.dispose()
+    assert made == {"outcomes", "exposures", "rollups", "unit_days", "feedback", "samples", "watermarks"}
