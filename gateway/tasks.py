@@ -44,4 +44,4 @@ class TaskGroup:
     def _forget(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("background task failed", exc_info=error)
+            log.error("background task failed", exc_info=error, extra={"storm": f"task:{type(error).__name__}"})

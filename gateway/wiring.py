@@ -202,20 +202,23 @@ def settle_memory() -> None:
 class FileCompiler:
     """Joins the compiler to the file, the environment and the state directory."""
 
-    def __init__(self, config: Path, state: Path, seal_key: bytes) -> None:
+    def __init__(self, config: Path, state: Path, seal_key: bytes, *, defers_prices: bool = False) -> None:
+        """With `defers_prices` what only the price list tells is left out until `load_prices`."""
         self._config = config
         self._allocations = state / "allocations.json"
         self._seal_key = seal_key
         self._memo: Memo | None = None
+        self._defers_prices = defers_prices
 
     def compile(self, version: int) -> Compiled:
         """Give the file as a table of this version."""
         from gateway.settings.allocations import read_allocations
         from gateway.settings.compile import compile_config
         from gateway.settings.memo import Memo
+        from gateway.settings.prices import PriceList
 
         if self._memo is None:
-            self._memo = Memo()
+            self._memo = Memo(PriceList(is_deferred=self._defers_prices))
         return compile_config(
             self._config,
             environ=os.environ,
@@ -224,6 +227,13 @@ class FileCompiler:
             previous=read_allocations(self._allocations),
             memo=self._memo,
         )
+
+    def load_prices(self) -> bool:
+        """Load the price list if a price was missed; True where compiling again gives more. Blocks a quarter second."""
+        if self._memo is None or not self._memo.prices.was_missed:
+            return False
+        self._memo.prices.load()
+        return True
 
     def save(self, compiled: Any) -> None:
         """Write down who owns which bucket, if the file does not say it already."""
@@ -257,8 +267,10 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
     from gateway.processes.state import read_seal_key
     from gateway.settings.reload import FileWatch
 
+    # The first table of all must not wait for the price list; a later life's would have no prices until then.
+    compiler = FileCompiler(config, state, read_seal_key(state), defers_prices=not link.last_version)
     publisher = Publisher(
-        FileCompiler(config, state, read_seal_key(state)),
+        compiler,
         publish=link.publish,
         clock=SystemClock(),
         path=config,
@@ -286,7 +298,13 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
         )
         return AdminServer(operations, token=os.environ.get("SLUICE_ADMIN_TOKEN") or None)
 
-    return Rooms(publisher, open_port, FileWatch([config]), desk)
+    async def catch_up() -> None:
+        import asyncio
+
+        if await asyncio.to_thread(compiler.load_prices):
+            await publisher.reload("prices")
+
+    return Rooms(publisher, open_port, FileWatch([config]), desk, catch_up)
 
 
 def open_desk(publisher: Publisher, link: ParentLink, state: Path) -> MeteredDesk:

@@ -86,6 +86,29 @@ def test_unchanged_routes_are_the_same(tmp_path: Path) -> None:
     assert all(one is other for one, other in zip(first.routes, second.routes, strict=True))
 
 
+PRICED = CONFIG.replace("http://127.0.0.1:9/v1", "https://api.openai.com/v1").replace("a: {}", "a: {model: gpt-4o}")
+
+
+def test_prices_come_after_the_start(tmp_path: Path) -> None:
+    """The first table waits for no price list; once that is loaded the same file is another table, with prices."""
+    (tmp_path / "s.yaml").write_text(PRICED)
+    compiler = FileCompiler(tmp_path / "s.yaml", tmp_path, bytes(32), defers_prices=True)
+    first = compiler.compile(1)
+    assert compiler.load_prices()
+    second = compiler.compile(2)
+    assert [one.routes[0].variants["a"].price is not None for one in (first, second)] == [False, True]
+    assert first.fingerprint != second.fingerprint
+    assert not compiler.load_prices()
+
+
+def test_local_models_need_no_list(tmp_path: Path) -> None:
+    """Where no provider has list prices nothing is loaded and nothing published again."""
+    (tmp_path / "s.yaml").write_text(CONFIG)
+    compiler = FileCompiler(tmp_path / "s.yaml", tmp_path, bytes(32), defers_prices=True)
+    compiler.compile(1)
+    assert not compiler.load_prices()
+
+
 def test_strange_role_is_refused() -> None:
     """It is started by us, not by people: anything else is a usage error."""
     command = [sys.executable, "-m", "gateway.wiring", "dance"]

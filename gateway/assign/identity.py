@@ -15,7 +15,6 @@ import re2  # type: ignore[import-untyped]  # RE2: linear in the text, whatever 
 from xxhash import xxh3_64_hexdigest
 
 from gateway.domain.identity import Identity, Segment, Source, SourceKind, WithoutUser
-from gateway.domain.release import Unit
 from gateway.domain.request_view import RequestView
 
 MAX_PATTERN_TEXT_BYTES = 64 * 1024
@@ -56,19 +55,6 @@ class CompiledIdentity:
         """Give the conversation's key from the first source that has one."""
         return _first(self._conversation, view)
 
-    def unit_key(self, unit: Unit, view: RequestView) -> str | None:
-        """
-        Give what is hashed for this request; None, never "", where there is nothing to hash.
-
-        For Unit.REQUEST that is always None: the caller passes a random key of its own.
-        """
-        if unit is Unit.USER:
-            user = _first(self._user, view)
-            return user if user is not None else self.stand_in(view)
-        if unit is Unit.CONVERSATION:
-            return _first(self._conversation, view)
-        return None
-
     def stand_in(self, view: RequestView) -> str | None:
         """Give the unit key of a request without a user: `c:…`, `k:…` or None, as `without_user` says."""
         without_user = self.identity.without_user
@@ -87,21 +73,6 @@ class CompiledIdentity:
             if value is not None:
                 values[name] = value
         return values
-
-
-def unit_key_of(release_unit: Unit, identity: Identity, view: RequestView) -> str | None:
-    """Give what is hashed for one request; compiles `identity` anew, so not for the hot path."""
-    return CompiledIdentity(identity).unit_key(release_unit, view)
-
-
-def user_of(identity: Identity, view: RequestView) -> str | None:
-    """Give one request's user id; compiles `identity` anew, so not for the hot path."""
-    return CompiledIdentity(identity).user(view)
-
-
-def segments_of(identity: Identity, view: RequestView) -> dict[str, str]:
-    """Give one request's segments; compiles `identity` anew, so not for the hot path."""
-    return CompiledIdentity(identity).segments(view)
 
 
 def _first(readers: tuple[Reader, ...], view: RequestView) -> str | None:

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -76,12 +76,14 @@ class Rooms:
         make_port: Makes the operators' server; called once, after the first table.
         watch: Says when a file changed.
         make_facts: Makes where facts go, once the operators' server answers; None to leave them with the workers.
+        catch_up: Does what the start could not wait for, last of all; None where there is nothing.
     """
 
     publisher: Publisher
     make_port: Callable[[], Port]
     watch: Watch
     make_facts: Callable[[], Facts] | None = None
+    catch_up: Callable[[], Coroutine[Any, Any, None]] | None = None
 
 
 class ControlProcess:
@@ -94,6 +96,7 @@ class ControlProcess:
         self._port: Port | None = None
         self._watch = rooms.watch
         self._make_facts = rooms.make_facts
+        self._catch_up = rooms.catch_up
         self._facts: Facts | None = None
         self._tasks = TaskGroup()
         self._left = asyncio.Event()
@@ -118,6 +121,8 @@ class ControlProcess:
             if self._make_facts is not None and facts_sock is not None:
                 self._facts = self._make_facts()
                 self._facts.open(facts_sock)
+            if self._catch_up is not None:
+                self._tasks.spawn(self._catch_up())
             leaving = self._tasks.spawn(self._left.wait())
             await asyncio.wait([hearing, leaving], return_when=asyncio.FIRST_COMPLETED)
             return EXIT_FINE if self._left.is_set() else EXIT_ORPHANED

@@ -15,8 +15,10 @@ from gateway.control.publish import Publisher
 from gateway.domain.provider import Provider
 from gateway.processes.link import ParentLink
 from gateway.record.account import Account
+from gateway.record.failures import FailureLog
 from gateway.record.fold import Fold, verdict_of
 from gateway.record.measured import ClosableStore, MeasuredStore
+from gateway.tasks import TaskGroup
 from gateway.telemetry.accumulate import Accumulator
 from gateway.telemetry.events import EventMaker, parse_events
 from gateway.telemetry.export import OtlpExport
@@ -24,6 +26,8 @@ from gateway.telemetry.otlp import read_otlp
 from gateway.telemetry.sources import book_source, build_source, file_source, fleet_source, publisher_source
 
 log = logging.getLogger(__name__)
+
+TELL_REST_EVERY_S = 1.0
 
 
 class Meters:
@@ -60,7 +64,10 @@ class Meters:
             open_spans=self._open_spans,
             events=self._event_maker(environ),
         )
-        self.fold = Fold(accumulator, table=self._table, tap=self._export if self._export.lanes else None)
+        self._failures = FailureLog(clock)
+        self._tasks = TaskGroup()
+        exports = [self._export] if self._export.lanes else []
+        self.fold = Fold(accumulator, table=self._table, taps=[self._failures, *exports])
         accumulator.ask(build_source(__version__))
         accumulator.ask(fleet_source(lambda: link.fleet))
         accumulator.ask(publisher_source(publisher, clock))
@@ -78,8 +85,9 @@ class Meters:
         return MeasuredStore(store, self.accumulator, clock=self._clock)
 
     def open(self) -> None:
-        """Start exporting what the environment asks for."""
+        """Start exporting what the environment asks for, and ending storms of failures in the log."""
         self._export.open()
+        self._tasks.spawn(self._tell_rest())
 
     async def render(self, accept: str) -> tuple[bytes, str]:
         """Give the page for a scraper and its content type."""
@@ -87,7 +95,14 @@ class Meters:
 
     async def close(self) -> None:
         """Send what is left, for at most 0.7 s."""
+        await self._tasks.close()
+        self._failures.tell_rest()
         await self._export.close()
+
+    async def _tell_rest(self) -> None:
+        while True:
+            await asyncio.sleep(TELL_REST_EVERY_S)
+            self._failures.tell_rest()
 
     def _table(self) -> Any:
         return self._publisher.table

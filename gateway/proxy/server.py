@@ -232,7 +232,9 @@ class DataPlane:
             self._served += 1
 
     def _tell_failure(self, failure: Exception, request: ClientRequest, sink: EdgeConnection) -> None:
-        log.error("a request failed inside the gateway", exc_info=failure)
+        # Neither its words, which may hold a prompt, nor one line each, should every request fail so.
+        extra = {"storm": f"failure:{type(failure).__name__}", "private": True}
+        log.error("a request failed inside the gateway", exc_info=failure, extra=extra)
         if sink.is_answering(request):
             ours = GatewayError("The gateway failed; this is not the provider's doing.")
             sink.respond(ours.status, problem_headers(ours, ""), render_problem(ours))

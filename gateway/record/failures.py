@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from gateway.clock import Clock
 from gateway.domain.outcome import Fault
+from gateway.record.feedback import Feedback
 from gateway.record.outcome import Outcome
 from gateway.telemetry.logs import Storm
 
 log = logging.getLogger(__name__)
 
+_OURS = frozenset({Fault.PROVIDER, Fault.GATEWAY})
 _SEPARATOR = "\x1f"
 
 
@@ -26,10 +29,16 @@ class FailureLog:
     def __init__(self, clock: Clock, *, interval_s: float = 1.0) -> None:
         self._storm = Storm(clock, interval_s=interval_s)
 
-    def note(self, outcome: Outcome) -> None:
-        """Write a line if the request failed, it was not the client's fault, and it is this kind's turn."""
-        if outcome.fault is not Fault.PROVIDER and outcome.fault is not Fault.GATEWAY and outcome.status < 500:
-            return
+    def note(self, outcomes: Sequence[Outcome]) -> None:
+        """Write a line for each request that failed, was not the client's fault, and whose kind has its turn."""
+        for outcome in outcomes:
+            if outcome.fault in _OURS or outcome.status >= 500:
+                self._note(outcome)
+
+    def note_feedback(self, feedback: Feedback) -> None:
+        """Leave it: what people say is no failure."""
+
+    def _note(self, outcome: Outcome) -> None:
         code = outcome.error_code or f"status_{outcome.status}"
         suppressed = self._storm.admit(f"{outcome.route or ''}{_SEPARATOR}{code}")
         if suppressed is None:

@@ -131,7 +131,7 @@ class Fold:
     """
 
     def __init__(
-        self, accumulator: Accumulator, *, table: Callable[[], RoutingTable | None], tap: FactTap | None = None
+        self, accumulator: Accumulator, *, table: Callable[[], RoutingTable | None], taps: Sequence[FactTap] = ()
     ) -> None:
         """
         Make it.
@@ -139,11 +139,11 @@ class Fold:
         Args:
             accumulator: Where the series are.
             table: Gives the table in use: which models, metrics and providers the file names.
-            tap: Hears of everything that is folded; None for nobody.
+            taps: Hear of everything that is folded.
         """
         self._accumulator = accumulator
         self._table = table
-        self._tap = tap
+        self._taps = taps
         self._rows: dict[RowKey, _Row] = {}
         self._generation = accumulator.generation
         self._models = Names(MAX_MODELS)
@@ -167,8 +167,8 @@ class Fold:
             self._generation = self._accumulator.generation
         for outcome in outcomes:
             self._add(outcome)
-        if self._tap is not None:
-            self._tap.note(outcomes)
+        for tap in self._taps:
+            tap.note(outcomes)
 
     def note_feedback(self, feedback: Feedback) -> None:
         """Add one piece of feedback; only what was stored, and not what was there already."""
@@ -180,8 +180,8 @@ class Fold:
             verdict_of(feedback, self._table()),
         )
         self._accumulator.scalar(metrics.FEEDBACK, key).value += 1
-        if self._tap is not None:
-            self._tap.note_feedback(feedback)
+        for tap in self._taps:
+            tap.note_feedback(feedback)
 
     def _add(self, outcome: Outcome) -> None:
         route = outcome.route

@@ -1,4 +1,4 @@
-"""Unary answers: whether they are one, what they may say to the client, and what a refusal names."""
+"""Unary answers: what they may say to the client, and what a refusal names."""
 
 from __future__ import annotations
 
@@ -14,44 +14,6 @@ _ANY = msgspec.json.Decoder()
 _UNKNOWN_NAME = re.compile(r'Unknown name "([^"]+)"')
 
 
-class _Choices(msgspec.Struct, gc=False):
-    choices: list[msgspec.Raw]
-
-
-class _Embeddings(msgspec.Struct, gc=False):
-    data: list[msgspec.Raw]
-
-
-class _Response(msgspec.Struct, gc=False):
-    output: list[msgspec.Raw] | None = None
-    status: str | None = None
-
-
-_CHOICES = msgspec.json.Decoder(_Choices)
-_EMBEDDINGS = msgspec.json.Decoder(_Embeddings)
-_RESPONSE = msgspec.json.Decoder(_Response)
-
-
-def is_whole(api: Api, body: bytes) -> bool:
-    """
-    Tell whether the body of a 200 is an answer at all.
-
-    Empty, cut or foreign bodies and error objects sent with a 200 are not, and count as the
-    provider's failure. An empty list of choices is: some providers answer so after a filter.
-    """
-    try:
-        if api is Api.RESPONSES:
-            response = _RESPONSE.decode(body)
-            return response.output is not None or response.status is not None
-        if api is Api.EMBEDDINGS:
-            _EMBEDDINGS.decode(body)
-        else:
-            _CHOICES.decode(body)
-    except (msgspec.DecodeError, RecursionError):
-        return False
-    return True
-
-
 def hide_model(api: Api, body: bytes, model_name: str, instructions: bytes | None) -> bytes:
     """
     Give the answer with the route's name as its model, and its own instructions echoed.
@@ -64,7 +26,7 @@ def hide_model(api: Api, body: bytes, model_name: str, instructions: bytes | Non
     """
     try:
         fields = _FIELDS.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body
     if "model" in fields:
         fields["model"] = msgspec.Raw(msgspec.json.encode(model_name))

@@ -38,7 +38,7 @@ from gateway.wire.reading import (
     signal_of_failure,
     usage_in,
 )
-from gateway.wire.safety import MAY_FLAG, Signal, signal_of_finish
+from gateway.wire.safety import MAY_FLAG, UNREADABLE, Signal, signal_of_finish
 from gateway.wire.sse import cut_of, end_of_event, payload_of, split_events, with_payload
 
 MAX_HELD_BYTES = 64 * 1024
@@ -365,7 +365,7 @@ class StreamTap:
             return event
         try:
             fields = _FIELDS.decode(payload)
-        except (msgspec.DecodeError, RecursionError):
+        except UNREADABLE:
             return event
         if self._strip_usage and _is_usage_chunk(fields):
             return b""
@@ -454,7 +454,7 @@ def _is_readable(event: bytes) -> bool:
         return True
     try:
         _FIELDS.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
+    except UNREADABLE:
         return False
     return True
 

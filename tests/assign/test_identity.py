@@ -5,15 +5,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.assign.identity import (
-    MAX_PATTERN_TEXT_BYTES,
-    CompiledIdentity,
-    segments_of,
-    unit_key_of,
-    user_of,
-)
+from gateway.assign.allocation import allocate
+from gateway.assign.choose import assign
+from gateway.assign.identity import MAX_PATTERN_TEXT_BYTES, CompiledIdentity
 from gateway.domain.identity import Identity, Segment, Source, SourceKind, WithoutUser
-from gateway.domain.release import Unit
+from gateway.domain.release import Arm, Release, ReleaseKind, Role, Unit
 
 HEADER = Source(SourceKind.HEADER, "x-user-id")
 BODY = Source(SourceKind.BODY, "metadata.user_id", ("metadata", "user_id"))
@@ -51,6 +47,26 @@ class View:
     def client_key(self) -> str | None:
         """Give the key."""
         return self.key
+
+
+ARMS = (Arm("a", Role.BASELINE, 5_000), Arm("b", Role.CANDIDATE, 5_000))
+RANGES = allocate([5_000, 5_000], baseline=0)
+
+
+def unit_key_of(unit: Unit, identity: Identity, view: View) -> str | None:
+    """Give what a request is hashed by."""
+    release = Release("exp", ReleaseKind.SPLIT, unit, ARMS, RANGES)
+    return assign(release, CompiledIdentity(identity), view)[0].unit_key
+
+
+def user_of(identity: Identity, view: View) -> str | None:
+    """Give who is behind a request."""
+    return CompiledIdentity(identity).user(view)
+
+
+def segments_of(identity: Identity, view: View) -> dict[str, str]:
+    """Give a request's segments."""
+    return CompiledIdentity(identity).segments(view)
 
 
 IN_BODY = View(fields={("metadata", "user_id"): "ben"})

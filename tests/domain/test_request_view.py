@@ -1,6 +1,6 @@
 """A request view is a shape: anything with its five questions will do."""
 
-from gateway.assign.identity import user_of
+from gateway.assign.identity import CompiledIdentity
 from gateway.domain.identity import Identity, Source, SourceKind
 from gateway.domain.request_view import RequestView
 
@@ -32,4 +32,5 @@ class Bare:
 def test_view_is_a_shape() -> None:
     """A class that never heard of RequestView serves as one."""
     view: RequestView = Bare()
-    assert user_of(Identity(user=(Source(SourceKind.HEADER, "x-user-id"),)), view) == "ana"
+    identity = Identity(user=(Source(SourceKind.HEADER, "x-user-id"),))
+    assert CompiledIdentity(identity).user(view) == "ana"

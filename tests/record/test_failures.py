@@ -27,13 +27,19 @@ def failures(clock: SettableClock) -> FailureLog:
 
 def failed(route: str = "support", code: str | None = "upstream_503", **changes: Any) -> Outcome:
     """Give a request that its provider failed."""
-    facts: dict[str, Any] = {"status": 502, "fault": Fault.PROVIDER, "request_id": "req_1", "arm": "candidate", "attempts": 2}
+    facts: dict[str, Any] = {
+        "status": 502,
+        "fault": Fault.PROVIDER,
+        "request_id": "req_1",
+        "arm": "candidate",
+        "attempts": 2,
+    }
     return Outcome(route=route, error_code=code, **(facts | changes))
 
 
 def test_line_says_what_is_needed(failures: FailureLog, caplog: pytest.LogCaptureFixture) -> None:
     """Request id, route, arm, code and whose fault stand in one line."""
-    failures.note(failed(duration_ms=12.345))
+    failures.note([failed(duration_ms=12.345)])
     (record,) = caplog.records
     said = {key: getattr(record, key) for key in ("request_id", "route", "arm", "code", "fault", "duration_ms")}
     assert list(said.values()) == ["req_1", "support", "candidate", "upstream_503", "provider", 12.3]
@@ -56,23 +62,23 @@ def test_only_failures_not_clients(
     failures: FailureLog, caplog: pytest.LogCaptureFixture, status: int, fault: Fault, is_told: bool
 ) -> None:
     """What clients get wrong is no line; a stream that broke after its 200 is one."""
-    failures.note(failed(status=status, fault=fault))
+    failures.note([failed(status=status, fault=fault)])
     assert bool(caplog.records) == is_told
 
 
 def test_storm_is_one_line(failures: FailureLog, clock: SettableClock, caplog: pytest.LogCaptureFixture) -> None:
     """A thousand of a kind in a second are one line, and the next says how many there were."""
     for _ in range(1_000):
-        failures.note(failed())
+        failures.note([failed()])
     clock.advance(1)
-    failures.note(failed())
+    failures.note([failed()])
     assert [getattr(record, "suppressed", 0) for record in caplog.records] == [0, 999]
 
 
 def test_kinds_do_not_hide_each_other(failures: FailureLog, caplog: pytest.LogCaptureFixture) -> None:
     """Another route, or another code, has its own line."""
     for outcome in (failed(), failed(), failed(route="search"), failed(code="upstream_timeout"), failed(code=None)):
-        failures.note(outcome)
+        failures.note([outcome])
     assert [(vars(r)["route"], vars(r)["code"]) for r in caplog.records] == [
         ("support", "upstream_503"),
         ("search", "upstream_503"),
@@ -84,7 +90,7 @@ def test_kinds_do_not_hide_each_other(failures: FailureLog, caplog: pytest.LogCa
 def test_end_of_storm_is_told(failures: FailureLog, clock: SettableClock, caplog: pytest.LogCaptureFixture) -> None:
     """What was left out is told once, also when no further failure comes."""
     for _ in range(10):
-        failures.note(failed())
+        failures.note([failed()])
     failures.tell_rest()
     clock.advance(1)
     failures.tell_rest()
@@ -96,5 +102,5 @@ def test_end_of_storm_is_told(failures: FailureLog, clock: SettableClock, caplog
 def test_nothing_a_client_made_up(failures: FailureLog, caplog: pytest.LogCaptureFixture) -> None:
     """Models, segments and users are not said."""
     outcome = failed(model_requested="CANARY", model_served="CANARY", segments={"a": "CANARY"}, unit_hash=987654321)
-    failures.note(outcome)
+    failures.note([outcome])
     assert "CANARY" not in str(vars(caplog.records[0])) and "987654321" not in str(vars(caplog.records[0]))

@@ -46,7 +46,7 @@ class Ledger:
         self.clock = SettableClock(unix_ms=1)
         self.accumulator = Accumulator(self.clock, max_series=100)
         self.tap = Tap()
-        self.fold = Fold(self.accumulator, table=lambda: in_use, tap=self.tap)
+        self.fold = Fold(self.accumulator, table=lambda: in_use, taps=[self.tap])
 
     def take(self, *outcomes: Outcome) -> None:
         """Fold them as one batch."""

@@ -1,40 +1,14 @@
-"""Unary answers are told from rubbish, and edited without being spelt anew."""
+"""Unary answers are edited without being spelt anew, and refusals say which field they mean."""
 
 from __future__ import annotations
 
 import pytest
 
 from gateway.domain.variant import Api
-from gateway.wire.answer import hide_model, is_whole, names_field
+from gateway.wire.answer import hide_model, names_field
 
 CHAT = b'{"id":"c1","model":"gpt-4.1","choices":[{"message":{"content":"a","model":"x"}}],"usage":{"n": 1.0}}'
 RESPONSE = b'{"id":"r1","status":"completed","model":"gpt-4.1","instructions":"secret","output":[{"model":"gpt-4.1"}]}'
-
-
-@pytest.mark.parametrize(
-    ("api", "body"),
-    [
-        (Api.CHAT, CHAT),
-        (Api.CHAT, b'{"choices":[]}'),
-        (Api.COMPLETIONS, b'{"choices":[{"text":"a"}]}'),
-        (Api.RESPONSES, RESPONSE),
-        (Api.RESPONSES, b'{"status":"queued"}'),
-        (Api.EMBEDDINGS, b'{"data":[{"embedding":[1]}]}'),
-    ],
-)
-def test_whole(api: Api, body: bytes) -> None:
-    """Every kind of answer is known by one field."""
-    assert is_whole(api, body)
-
-
-@pytest.mark.parametrize("api", list(Api))
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"{}", b"[]", b"null", b"<html>", b'{"error":{"message":"x"}}', CHAT[:-1], RESPONSE[:40], b"[" * 5_000],
-)
-def test_not_whole(api: Api, body: bytes) -> None:
-    """Empty, cut, foreign and error bodies are no answers."""
-    assert not is_whole(api, body)
 
 
 def test_model_is_hidden() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from gateway.domain.outcome import Safety
 from gateway.domain.usage import Usage
 from gateway.domain.variant import Api
+from gateway.wire.answer import hide_model
 from gateway.wire.reading import Reading, decode_usage, read_answer
 from gateway.wire.safety import Signal
 from gateway.wire.stream import StreamTap
@@ -254,10 +255,20 @@ def test_garbage_never_raises(draws: st.DataObject) -> None:
         raw[place : place + draws.draw(st.integers(0, 9))] = draws.draw(st.binary(max_size=4) | JUNK)
     for api in Api:
         read_answer(api, bytes(raw))
-        tap = StreamTap(api)
-        tap.feed(bytes(raw))
-        tap.end()
-        assert tap.reading.usage is None or min(tap.reading.usage) >= 0
+        hide_model(api, bytes(raw), "support", b"null")
+        for tap in (StreamTap(api), StreamTap(api, strip_usage=True, model_name="support", instructions=b"null")):
+            tap.feed(bytes(raw))
+            tap.end()
+            assert tap.reading.usage is None or min(tap.reading.usage) >= 0
+
+
+@pytest.mark.parametrize("api", list(Api))
+def test_bad_utf8_in_a_key(api: Api) -> None:
+    """A key that is no text is read past, edited or not, with its event's end and without."""
+    event = b'data: {"\x80": 1, "model": "m", "usage": {}}'
+    for tap in (StreamTap(api), StreamTap(api, strip_usage=True, model_name="support", instructions=b"null")):
+        assert tap.feed(event + b"\n\n") + tap.feed(event) + tap.end() == event + b"\n\n" + event
+    assert hide_model(api, event[6:], "support", b"null") == event[6:]
 
 
 JUNK = st.sampled_from([b"null", b"[]", b"{}", b"-1", b"1e99", b'"\\ud800"', b"\n\n", b'"usage":{', b"\r"])
