@@ -54,6 +54,9 @@ default_provider: local
 providers:
   local: {base_url: "http://127.0.0.1:9000/v1", timeouts: {connect: 2s, first_byte: 30s, idle: 10s}}
 
+metrics:
+  thumbs: {kind: binary, role: satisfaction}       # what POST /v1/feedback may say; true is good
+
 routes:
   support:
     variants:

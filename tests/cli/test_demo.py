@@ -38,7 +38,7 @@ def test_demo_holds_and_cleans_up(tmp_path: Path) -> None:
     done = subprocess.run(COMMAND, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=70)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("✓") == 8 and "✗" not in done.stdout and "\x1b" not in done.stdout
-    assert "sluice.yaml:16:15 routes.support.variants.concise.like" in done.stdout
+    assert "sluice.yaml:19:15 routes.support.variants.concise.like" in done.stdout
     assert "serve --config configs/openai.yaml" in done.stdout
     assert list(tmp_path.iterdir()) == []
 
