@@ -28,6 +28,7 @@ import uvloop
 from bench.errors import BenchError
 from bench.machine import Machine, observe_machine
 from gateway.simulator.describe import Behaviour, ModelBehaviour
+from tests.flows.rig import counts
 from tests.flows.rig.facts import (
     METRICS,
     await_kept,
@@ -68,9 +69,22 @@ class Sizes:
     rounds: int = 2
     kills: int = 100
     away_s: float = 60.0
+    counted: int = 10_000
 
 
-SMOKE = Sizes(reloads=6, restarts=2, leaves=20, users=100, rate=60, held=10, routes=200, rounds=1, kills=3, away_s=3.0)
+SMOKE = Sizes(
+    reloads=6,
+    restarts=2,
+    leaves=20,
+    users=100,
+    rate=60,
+    held=10,
+    routes=200,
+    rounds=1,
+    kills=3,
+    away_s=3.0,
+    counted=400,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +308,23 @@ def measure_kills(home: Path, sizes: Sizes) -> list[Row]:
     ]
 
 
+def measure_counts(home: Path, sizes: Sizes) -> list[Row]:
+    """Send requests of every kind, and compare what `/metrics` says with what clients and provider counted."""
+    with provider(counts.BEHAVIOUR) as sim, gateway(home, counts.CONFIG.format(base_url=sim.base_url)) as running:
+        counted = _run(counts.ask_everything(running.port, sizes.counted))
+        different = counts.differences(counts.settled(running, sizes.counted), counted, sim)
+    kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(counted.classes.items()))
+    return [
+        Row(f"{counted.n_requests} requests with faults, streams and leaving clients", kinds),
+        Row(
+            "… numbers of `/metrics` that differ from what was counted",
+            ", ".join(different) or "none",
+            "none",
+            not different,
+        ),
+    ]
+
+
 def measure_store_away(home: Path, sizes: Sizes) -> list[Row]:
     """Lock the store for a minute, and start without one, and see that requests do not notice and no fact is lost."""
     plan = Plan(rate=sizes.rate, n_held=0)
@@ -393,6 +424,7 @@ PARTS: dict[str, Part] = {
     "routes": measure_routes,
     "restarts": measure_restarts,
     "leaves": measure_leaves,
+    "counts": measure_counts,
     "kills": measure_kills,
     "store": measure_store_away,
     "matrix": measure_matrix,
