@@ -1,4 +1,4 @@
-"""`sluice export`: exposures, outcomes or feedback as CSV or JSON lines, for a warehouse or a notebook."""
+"""`sluice export`: exposures, outcomes, feedback or samples as CSV or JSON lines, for a warehouse or a notebook."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gateway.record.store.reader import Reader, Within
 
 NAME = "export"
-HELP = "write exposures, outcomes or feedback as CSV or JSON lines"
+HELP = "write exposures, outcomes, feedback or samples as CSV or JSON lines"
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _ENCODE_AT_ONCE = 500
@@ -34,7 +34,7 @@ Line = Callable[[Mapping[str, Any]], bytes]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what to write, how much of it, and where."""
-    parser.add_argument("what", choices=("exposures", "outcomes", "feedback"))
+    parser.add_argument("what", choices=("exposures", "outcomes", "feedback", "samples"))
     parser.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="csv")
     parser.add_argument("--route", help="of this route only")
     parser.add_argument("--since", type=unix_ms_of, metavar="T", help="from this time: 2026-11-22, 2026-11-22T10:00Z")

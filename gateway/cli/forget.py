@@ -49,6 +49,8 @@ async def _forget(args: argparse.Namespace) -> int:
     held = open_state(args.state) if store.location.path is not None else None
     try:
         await store.reader.check()
+        # A release is known by what follows from its outcomes, and that may wait.
+        await store.settle()
         return await store.forget(list(hashes_of(args.user, await store.reader.releases()).values()))
     finally:
         await store.close()

@@ -15,6 +15,14 @@ class StoreError(Exception):
     """Nothing of what was handed over was kept; the same may be handed over again."""
 
 
+class RefusedError(StoreError):
+    """
+    Something of what was handed over can never be kept as it is, whoever tries how often.
+
+    Nothing was kept. It does not say which it was: hand them over one by one, and let go of the one that is refused.
+    """
+
+
 class Batch(msgspec.Struct, array_like=True, frozen=True):
     """
     Outcomes of one worker, in order and without gaps.
@@ -46,6 +54,7 @@ class FactStore(Protocol):
             One receipt per piece of feedback, in order.
 
         Raises:
+            RefusedError: Nothing was kept, and of all of it together nothing ever will be.
             StoreError: Nothing was kept.
         """
         ...

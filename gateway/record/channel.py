@@ -10,7 +10,8 @@ whatever is not settled goes over it in its old order; control and store know by
 
 What is kept is bounded in rows and bytes. Beyond that the newest are dropped and counted by reason; they get no
 number, so the numbers of a worker have no gaps and `noted = settled + waiting + dropped` holds at any moment.
-Feedback takes the same connection, and its giver waits for the receipt.
+Feedback takes the same connection, and its giver waits for the receipt. Samples take what room is left on it: they
+are neither numbered nor settled, and beyond bounds of their own they are dropped and counted.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ from gateway.record.frames import (
     encode_frame,
 )
 from gateway.record.outcome import Outcome
+from gateway.record.sample import Sample
 from gateway.tasks import TaskGroup
 
 log = logging.getLogger(__name__)
@@ -71,6 +73,8 @@ class ChannelLimits:
         flush_s: A batch goes at the latest so long after its first outcome.
         feedback_s: How long feedback may take to be durable.
         max_feedback: Calls with feedback that may wait at once.
+        max_samples: Samples not sent yet.
+        max_sample_bytes: Their encoded size.
     """
 
     max_rows: int = 50_000
@@ -79,6 +83,8 @@ class ChannelLimits:
     flush_s: float = 0.05
     feedback_s: float = 5.0
     max_feedback: int = 1_000
+    max_samples: int = 200
+    max_sample_bytes: int = 8 * 1024 * 1024
 
 
 class _Kept(NamedTuple):
@@ -117,7 +123,11 @@ class Channel:
         self._next = 1
         self._n_settled = 0
         self._dropped: Counter[str] = Counter()
-        self._n_dropped = self._n_dropped_told = 0
+        self._n_dropped = 0
+        self._is_loss_untold = False
+        self._samples: deque[bytearray] = deque()
+        self._sample_bytes = self._n_samples = 0
+        self._samples_dropped: Counter[str] = Counter()
         self._wire: _Wire | None = None
         self._away_since_s: float | None = self._loop.time()
         self._is_heard = False
@@ -142,6 +152,24 @@ class Channel:
             self._timer = self._loop.call_later(self._limits.flush_s, self.flush)
         if n_rows >= self._limits.batch_rows:
             self.flush()
+
+    def note_sample(self, sample: Sample) -> None:
+        """Take one sample, or drop and count it; never waits, never raises."""
+        self._n_samples += 1
+        if len(self._samples) >= self._limits.max_samples:
+            self._drop_sample("worker_rows")
+            return
+        try:
+            frame = encode_frame(Kind.SAMPLE, sample)
+        except Exception:  # As in `_keep`: what msgpack has no form for costs itself only.
+            self._drop_sample("worker_unfit")
+            return
+        if self._sample_bytes + len(frame) > self._limits.max_sample_bytes:
+            self._drop_sample("worker_bytes")
+            return
+        self._samples.append(frame)
+        self._sample_bytes += len(frame)
+        self._pump()
 
     def flush(self) -> None:
         """Make a batch of what was noted, and send it if that can be done without waiting."""
@@ -195,6 +223,9 @@ class Channel:
             "facts_waiting_bytes": self._kept_bytes,
             "facts_dropped": self._n_dropped,
             "facts_connected": int(self._wire is not None),
+            "samples_noted": self._n_samples,
+            "samples_waiting": len(self._samples),
+            "samples_dropped": self._samples_dropped.total(),
         }
 
     def dropped(self) -> dict[str, int]:
@@ -246,18 +277,28 @@ class Channel:
     def _drop(self, reason: str, n_rows: int) -> None:
         self._dropped[reason] += n_rows
         self._n_dropped += n_rows
+        self._is_loss_untold = True
+
+    def _drop_sample(self, reason: str) -> None:
+        self._samples_dropped[reason] += 1
+        # Told with the next batch: there is one for every sample.
+        self._is_loss_untold = True
 
     def _pump(self) -> None:
         wire = self._wire
         if wire is None:
             return
-        if self._n_dropped != self._n_dropped_told:
-            self._n_dropped_told = self._n_dropped
-            wire.send(encode_frame(Kind.LOSSES, Losses(dict(self._dropped))))
+        if self._is_loss_untold:
+            self._is_loss_untold = False
+            wire.send(encode_frame(Kind.LOSSES, Losses(dict(self._dropped), dict(self._samples_dropped))))
         while self._unsent and not wire.is_full:
             kept = self._unsent.popleft()
             self._sent.append(kept)
             wire.send(kept.frame)
+        while self._samples and not wire.is_full:
+            frame = self._samples.popleft()
+            self._sample_bytes -= len(frame)
+            wire.send(frame)
 
     def _settle(self, through: int) -> None:
         sent = self._sent
@@ -289,7 +330,8 @@ class Channel:
         """Introduce ourselves, and say again what is not settled."""
         self._wire = wire
         self._away_since_s = None
-        self._n_dropped_told = 0
+        # A control process reborn knows of none.
+        self._is_loss_untold = bool(self._dropped or self._samples_dropped)
         wire.send(encode_frame(Kind.HELLO, Hello(self._worker, self._boot, os.getpid())))
         for waiting in self._waiting.values():
             wire.send(waiting.frame)

@@ -1,4 +1,4 @@
-"""Where facts arrive: intake and ledger as one thing that the control process opens and closes."""
+"""Where facts arrive: intake, ledger and samples as one thing that the control process opens and closes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from gateway.clock import Clock
 from gateway.record.account import Account
 from gateway.record.intake import Intake
 from gateway.record.ledger import Folder, Ledger, LedgerLimits, OpenStore
+from gateway.record.sample_keeper import SampleKeeper
 from gateway.record.spool import Spool
 
+SAMPLES_WITHIN_S = 0.5
 CLOSE_WITHIN_S = 1.5
 """The parent waits four seconds for the control process to end."""
 
@@ -23,6 +25,7 @@ class FactDesk:
 
     Attributes:
         ledger: The books.
+        samples: What keeps samples, once it is told where, and tends the store.
         intake: The workers' connections.
     """
 
@@ -36,11 +39,13 @@ class FactDesk:
         limits: LedgerLimits | None = None,
     ) -> None:
         self.ledger = Ledger(open_store, Spool(spool_file), clock=clock, folder=folder, limits=limits)
-        self.intake = Intake(self.ledger)
+        self.samples = SampleKeeper(lambda: self.ledger.is_store_away)
+        self.intake = Intake(self.ledger, self.samples)
 
     def open(self, sock: socket.socket) -> None:
         """Take facts from whoever connects; the store opens in the background."""
         self.ledger.open()
+        self.samples.open()
         self.intake.open(sock)
 
     def account(self) -> Account:
@@ -49,10 +54,13 @@ class FactDesk:
 
     def render(self) -> dict[str, Any]:
         """Give the books and the workers as JSON."""
-        return asdict(self.account()) | {"workers": [asdict(each) for each in self.intake.workers()]}
+        workers = [asdict(each) for each in self.intake.workers()]
+        return asdict(self.account()) | {"samples": self.samples.counts(), "workers": workers}
 
     async def close(self) -> None:
         """Read no more, store or spool what was read, tell the workers, and hang up."""
         self.intake.stop_reading()
+        # First, for the ledger closes the store behind itself.
+        await self.samples.close(SAMPLES_WITHIN_S)
         await self.ledger.close(CLOSE_WITHIN_S)
         await self.intake.close()

@@ -36,6 +36,7 @@ class Kind(IntEnum):
     BATCH = 2
     FEEDBACK = 3
     LOSSES = 4
+    SAMPLE = 5
     ACK = 16
     RECEIPTS = 17
 
@@ -57,13 +58,15 @@ class Hello(msgspec.Struct, array_like=True, frozen=True):
 
 class Losses(msgspec.Struct, array_like=True, frozen=True):
     """
-    Worker to control: outcomes it could not keep, since it was born, by reason.
+    Worker to control: what it could not keep, since it was born, by reason.
 
     Attributes:
-        by_reason: Counts that only rise.
+        by_reason: Outcomes; counts that only rise.
+        samples: Samples, likewise.
     """
 
     by_reason: dict[str, int]
+    samples: dict[str, int] = {}
 
 
 class Ack(msgspec.Struct, array_like=True, frozen=True):

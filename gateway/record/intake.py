@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -30,6 +31,8 @@ from gateway.record.frames import (
     encode_frame,
 )
 from gateway.record.ledger import Ledger
+from gateway.record.sample import Sample
+from gateway.record.sample_keeper import SampleKeeper
 from gateway.tasks import TaskGroup
 
 log = logging.getLogger(__name__)
@@ -44,6 +47,7 @@ _HELLO = msgspec.msgpack.Decoder(Hello)
 _BATCH = msgspec.msgpack.Decoder(Batch)
 _LOSSES = msgspec.msgpack.Decoder(Losses)
 _HANDED = msgspec.msgpack.Decoder(Handed)
+_SAMPLE = msgspec.msgpack.Decoder(Sample)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,18 @@ class WorkerFacts:
 
 
 class Intake:
-    """Serves the workers' connections on a listening socket that stays its owner's."""
+    """
+    Serves the workers' connections on a listening socket that stays its owner's.
 
-    def __init__(self, ledger: Ledger) -> None:
+    Attributes:
+        samples: Where samples go.
+    """
+
+    def __init__(self, ledger: Ledger, samples: SampleKeeper) -> None:
         self._ledger = ledger
+        self.samples = samples
         self._peers: set[_Peer] = set()
-        self._told_losses: dict[tuple[int, int], dict[str, int]] = {}
+        self._told_losses: dict[tuple[int, int], Losses] = {}
         self._tasks = TaskGroup()
         self._is_leaving = False
         ledger.on_room = self._resume
@@ -120,17 +130,22 @@ class Intake:
 
     def note_losses(self, hello: Hello, losses: Losses) -> None:
         """Count what is new among a worker's losses, whichever connection tells it."""
-        told = self._told_losses.setdefault((hello.worker, hello.boot), {})
-        for reason, n_rows in losses.by_reason.items():
-            n_new = n_rows - told.get(reason, 0)
-            if n_new > 0:
-                told[reason] = n_rows
-                self._ledger.note_losses(reason, n_new)
+        told = self._told_losses.setdefault((hello.worker, hello.boot), Losses({}, {}))
+        _note_new(told.by_reason, losses.by_reason, self._ledger.note_losses)
+        _note_new(told.samples, losses.samples, self.samples.note_losses)
 
     def _resume(self) -> None:
         for peer in list(self._peers):
             if not self._is_leaving:
                 peer.resume()
+
+
+def _note_new(told: dict[str, int], losses: dict[str, int], note: Callable[[str, int], None]) -> None:
+    for reason, n_rows in losses.items():
+        n_new = n_rows - told.get(reason, 0)
+        if n_new > 0:
+            told[reason] = n_rows
+            note(reason, n_new)
 
 
 class _Peer(asyncio.Protocol):
@@ -210,6 +225,8 @@ class _Peer(asyncio.Protocol):
             handed = decode_payload(payload, _HANDED)
             self._n_feedback += len(handed.feedback)
             self._tasks.spawn(self._keep_feedback(handed))
+        elif kind is Kind.SAMPLE:
+            self._intake.samples.offer(decode_payload(payload, _SAMPLE), len(payload))
         elif kind is Kind.LOSSES:
             losses = decode_payload(payload, _LOSSES)
             self._losses = dict(losses.by_reason)

@@ -31,7 +31,7 @@ from typing import Any, NamedTuple, Protocol
 from gateway.clock import Clock
 from gateway.errors import OverloadedError
 from gateway.record.account import Account, StoreState
-from gateway.record.batch import Batch, FactStore, StoreError
+from gateway.record.batch import Batch, FactStore, RefusedError, StoreError
 from gateway.record.feedback import Feedback, Receipt
 from gateway.record.spool import Piece, Spool
 from gateway.tasks import TaskGroup
@@ -178,6 +178,11 @@ class Ledger:
     def has_room(self) -> bool:
         """Say whether more may be offered."""
         return self._queued < self._limits.max_queued_rows and self._queued_bytes < self._limits.max_queued_bytes
+
+    @property
+    def is_store_away(self) -> bool:
+        """Say whether the store failed when it was asked last, or has taken long to open."""
+        return self._state is StoreState.DEGRADED
 
     def join(self, worker: int, boot: int, tell: Tell) -> None:
         """Have `tell` called with the last number that is settled, now and whenever there is news."""
@@ -483,7 +488,7 @@ class Ledger:
         return n_rows
 
     def _note_result(self, result: list[Receipt] | Exception, attempt: _Attempt) -> None:
-        if isinstance(result, StoreError):
+        if isinstance(result, StoreError) and not isinstance(result, RefusedError):
             self._note_down(str(result))
             self._refuse(attempt.asked, "The store is away.")
         elif isinstance(result, Exception):

@@ -1,21 +1,15 @@
 """
-Outcomes to sums that add: per minute and arm, per unit and day, and who was exposed when.
+What facts come down to, by minute and arm and by unit and day: sums that add, and sketches for what cannot be added.
 
-Pure, and additive: folding two lists apart and merging gives what folding them together gives, so it does not
-matter how outcomes were cut into batches. What cannot be added, a quantile, is kept as a sketch that can: counts
-of logarithmic buckets, each 2 % wide.
+A quantile cannot; so it is kept as counts of logarithmic buckets, each 2 % wide. `record.folded` makes all this.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from math import ceil, isfinite, log
-from operator import add, itemgetter
+from math import ceil, log
+from operator import add
 from typing import NamedTuple
-
-from gateway.domain.outcome import Fault, Safety
-from gateway.domain.release import Reason
-from gateway.record.outcome import Outcome
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
@@ -28,14 +22,8 @@ OTHER = "(other)"
 
 SKETCH_ERROR_RATIO = 0.01
 _GAMMA = (1 + SKETCH_ERROR_RATIO) / (1 - SKETCH_ERROR_RATIO)
-_PER_LOG = 1 / log(_GAMMA)
-_LEAST = 1e-3
-
-# Members' lookups cost 0.2 µs each on Python 3.11, and identity is all that is asked.
-_NONE, _CLIENT, _GATEWAY, _PROVIDER = Fault.NONE, Fault.CLIENT, Fault.GATEWAY, Fault.PROVIDER
-_SAFE, _INPUT_BLOCKED, _OUTPUT_BLOCKED = Safety.NONE, Safety.INPUT_BLOCKED, Safety.OUTPUT_BLOCKED
-_REFUSED, _FLAGGED = Safety.REFUSED, Safety.FLAGGED
-_BUCKET = Reason.BUCKET
+PER_LOG = 1 / log(_GAMMA)
+LEAST = 1e-3
 
 Sketch = dict[int, int]
 """Bucket to count; bucket i holds values in (γ^(i-1), γ^i], γ = 1.01 / 0.99."""
@@ -118,13 +106,6 @@ class Sums(NamedTuple):
     reasoning_tokens: int = 0
 
 
-_make = Sums._make
-_NO_TROUBLE = (0,) * 11
-_NO_TTFT = (0, 0.0, 0.0, 0, 0.0)
-_NO_COST = (0, 0.0, 0.0)
-_NO_TOKENS: tuple[float, ...] = (0, 0, 0, 0.0, 0, 0.0, 0, 0)
-
-
 class UnitSums(NamedTuple):
     """
     The sums that are kept per unit and day: what experiments compare. Named and meant as in `Sums`.
@@ -148,10 +129,6 @@ class UnitSums(NamedTuple):
     cost_usd: float = 0.0
     input_tokens: int = 0
     output_tokens: int = 0
-
-
-_make_unit = UnitSums._make
-_unit_part = itemgetter(*[Sums._fields.index(name) for name in UnitSums._fields])
 
 
 class RollupKey(NamedTuple):
@@ -251,93 +228,6 @@ class Rollup:
         add_sketch(self.ttfts, other.ttfts)
 
 
-_Segments = tuple[tuple[str, str], ...]
-_GroupKey = tuple[int, str, str, int, str, str, bool, _Segments]
-
-
-class Folded:
-    """
-    What a number of outcomes come down to.
-
-    Attributes:
-        groups: Rollups by minute, route, release, epoch, arm, reason, is_stream and all segments together.
-        unit_days: Sums of exposed units by day.
-        exposures: First exposures.
-    """
-
-    __slots__ = ("exposures", "groups", "unit_days")
-
-    def __init__(self) -> None:
-        self.groups: dict[_GroupKey, Rollup] = {}
-        self.unit_days: dict[UnitDayKey, UnitSums] = {}
-        self.exposures: dict[ExposureKey, Exposure] = {}
-
-    def add(self, outcome: Outcome) -> None:
-        """Count one outcome."""
-        sums = sums_of(outcome)
-        segments = tuple(outcome.segments.items()) if outcome.segments else ()
-        reason = outcome.reason
-        key = (
-            outcome.unix_ms // MINUTE_MS,
-            outcome.route or "",
-            outcome.release or "",
-            outcome.epoch,
-            outcome.arm or "",
-            reason._value_ if reason is not None else "",
-            outcome.is_stream,
-            segments,
-        )
-        group = self.groups.get(key)
-        if group is None:
-            group = self.groups[key] = Rollup(sums)
-        else:
-            group.sums = _make(map(add, group.sums, sums))
-        if sums[15]:
-            _count(group.durations, outcome.duration_ms)
-            if outcome.ttft_ms is not None:
-                _count(group.ttfts, outcome.ttft_ms)
-        if reason is _BUCKET and outcome.attempts >= 1 and outcome.unit_hash and outcome.release and outcome.arm:
-            self._add_exposed(outcome, sums, segments)
-
-    def _add_exposed(self, outcome: Outcome, sums: Sums, segments: _Segments) -> None:
-        release, epoch, arm, unit_hash = outcome.release or "", outcome.epoch, outcome.arm or "", outcome.unit_hash
-        unix_ms = outcome.unix_ms
-        # A bare tuple hashes and compares like the named one, and is made in a third of the time.
-        day: UnitDayKey = (release, epoch, arm, unit_hash, unix_ms // DAY_MS)  # type: ignore[assignment]
-        known = self.unit_days.get(day)
-        part = _unit_part(sums)
-        self.unit_days[day] = _make_unit(part if known is None else map(add, known, part))
-        key: ExposureKey = (release, unit_hash, epoch, arm)  # type: ignore[assignment]
-        exposure = self.exposures.get(key)
-        if exposure is None or unix_ms < exposure.first_unix_ms:
-            self.exposures[key] = Exposure(unix_ms, outcome.route or "", segments)
-
-    def include(self, other: Folded) -> None:
-        """Add everything of `other`, which is left alone."""
-        for key, rollup in other.groups.items():
-            self.groups.setdefault(key, Rollup(Sums())).include(rollup)
-        for unit_day, sums in other.unit_days.items():
-            known = self.unit_days.get(unit_day)
-            self.unit_days[unit_day] = sums if known is None else _make_unit(map(add, known, sums))
-        for unit, exposure in other.exposures.items():
-            present = self.exposures.get(unit)
-            if present is None or exposure.first_unix_ms < present.first_unix_ms:
-                self.exposures[unit] = exposure
-
-    def rollups(self, names: SegmentNames) -> dict[RollupKey, Rollup]:
-        """Give a rollup per key: for all requests, and for each segment of theirs."""
-        rollups: dict[RollupKey, Rollup] = {}
-        for (minute, route, release, epoch, arm, reason, is_stream, segments), group in self.groups.items():
-            for segment in names.all_of(route, segments):
-                key = RollupKey(minute * 60, route, release, epoch, arm, reason, is_stream, segment)
-                rollup = rollups.get(key)
-                if rollup is None:
-                    rollups[key] = Rollup(group.sums, group.durations.copy(), group.ttfts.copy())
-                else:
-                    rollup.include(group)
-        return rollups
-
-
 class SegmentNames:
     """
     What a segment is called in rollups: `name=value`, for so many values per route and name; the rest are one.
@@ -364,78 +254,9 @@ class SegmentNames:
             yield f"{name}={shown}"
 
 
-def fold(outcomes: Iterable[Outcome]) -> Folded:
-    """Give what `outcomes` come down to."""
-    folded = Folded()
-    for outcome in outcomes:
-        folded.add(outcome)
-    return folded
-
-
-def sums_of(outcome: Outcome) -> Sums:
-    """Give one outcome's sums."""
-    is_answered = outcome.fault is _NONE and not outcome.is_client_gone
-    duration_ms = outcome.duration_ms if is_answered else 0.0
-    ttft = outcome.ttft_ms if is_answered else None
-    attempts, served, arm, cost = outcome.attempts, outcome.served, outcome.arm, outcome.cost_usd
-    is_fallback = served != arm and served is not None and arm is not None
-    tokens = _tokens_of(outcome)
-    times: tuple[float, ...] = _NO_TTFT
-    if ttft is not None:
-        n_after = tokens[4] - 1 if tokens is not _NO_TOKENS else 0
-        is_paced = n_after > 0
-        times = (1, ttft, ttft * ttft, 1 if is_paced else 0, (duration_ms - ttft) / n_after if is_paced else 0.0)
-    return _make(
-        (1, 1 if attempts else 0, attempts, 1 if is_fallback else 0)
-        + _troubles_of(outcome)
-        + (1 if is_answered else 0, duration_ms, duration_ms * duration_ms)
-        + times
-        + ((1, cost, cost * cost) if cost is not None and isfinite(cost) else _NO_COST)
-        + tokens
-    )
-
-
-def _troubles_of(outcome: Outcome) -> tuple[int, ...]:
-    """Give the part of the sums that is nothing for most requests."""
-    fault, safety, is_valid = outcome.fault, outcome.safety, outcome.is_valid_format
-    if (
-        fault is _NONE
-        and safety is _SAFE
-        and is_valid is None
-        and not outcome.is_truncated
-        and not outcome.is_client_gone
-    ):
-        return _NO_TROUBLE
-    return (
-        1 if fault is _CLIENT else 0,
-        1 if fault is _GATEWAY else 0,
-        1 if fault is _PROVIDER else 0,
-        1 if safety is _INPUT_BLOCKED else 0,
-        1 if safety is _OUTPUT_BLOCKED else 0,
-        1 if safety is _REFUSED else 0,
-        1 if safety is _FLAGGED else 0,
-        0 if is_valid is None else 1,
-        1 if is_valid is False else 0,
-        1 if outcome.is_truncated else 0,
-        1 if outcome.is_client_gone else 0,
-    )
-
-
-def _tokens_of(outcome: Outcome) -> tuple[float, ...]:
-    n_in, n_out = outcome.input_tokens, outcome.output_tokens
-    if n_in is None or n_out is None:
-        return _NO_TOKENS
-    cached, reasoning = outcome.cached_tokens, outcome.reasoning_tokens
-    if n_in > MAX_TOKENS or n_out > MAX_TOKENS or cached > MAX_TOKENS or reasoning > MAX_TOKENS:
-        n_in, n_out = min(n_in, MAX_TOKENS), min(n_out, MAX_TOKENS)
-        cached, reasoning = min(cached, MAX_TOKENS), min(reasoning, MAX_TOKENS)
-    estimated = 1 if outcome.is_estimated else 0
-    return (1, estimated, n_in, float(n_in * n_in), n_out, float(n_out * n_out), cached, reasoning)
-
-
 def added(one: Sums, other: Sums) -> Sums:
     """Give both together."""
-    return _make(map(add, one, other))
+    return Sums._make(map(add, one, other))
 
 
 def add_sketch(sketch: Sketch, other: Sketch) -> None:
@@ -453,7 +274,7 @@ def added_sketch(sketch: Sketch, other: Sketch) -> Sketch:
 
 def bucket_of(value: float) -> int:
     """Give the sketch's bucket of a value; those below 0.001 share one."""
-    return ceil(log(value if value > _LEAST else _LEAST) * _PER_LOG)
+    return ceil(log(value if value > LEAST else LEAST) * PER_LOG)
 
 
 def quantile_of(sketch: Sketch, ratio: float) -> float | None:
@@ -474,8 +295,3 @@ def quantile_of(sketch: Sketch, ratio: float) -> float | None:
         if seen > rank:
             break
     return float(2 * _GAMMA**bucket / (_GAMMA + 1))
-
-
-def _count(sketch: Sketch, value: float) -> None:
-    bucket = ceil(log(value if value > _LEAST else _LEAST) * _PER_LOG)
-    sketch[bucket] = sketch.get(bucket, 0) + 1

@@ -16,6 +16,7 @@ from gateway.record.channel import Channel, ChannelLimits
 from gateway.record.feedback import Receipt
 from gateway.record.frames import Ack, FrameReader, Handed, Kind, Losses, Receipts, encode_frame
 from gateway.record.outcome import Outcome
+from gateway.record.sample import Sample
 from tests.fakes.facts import feedback_of
 
 QUICK = ChannelLimits(flush_s=0.005, feedback_s=0.2, batch_rows=10)
@@ -281,3 +282,39 @@ async def test_garbled_control(channel: Channel, control: FakeControl, garbage: 
     note(channel, 10)
     control.say_bytes(garbage)
     await until(lambda: control.batches == [(1, 10), (1, 10)])
+
+
+def sample_of(answer: str = "yes") -> Sample:
+    """Give a sample."""
+    return Sample("sq1_x", 1, 2, "support", "r", 1, "a", 0, "why", answer)
+
+
+async def test_samples_follow(channel: Channel, control: FakeControl) -> None:
+    """Samples go at once, behind outcomes that wait for room, and are not told again."""
+    channel.note_sample(sample_of())
+    assert control.of(Kind.SAMPLE, Sample) == [sample_of()]
+    control.stall(is_full=True)
+    channel.note_sample(sample_of("later"))
+    channel.note(Outcome())
+    channel.flush()
+    control.stall(is_full=False)
+    assert [kind for kind, _ in control.frames[-2:]] == [Kind.BATCH, Kind.SAMPLE]
+    control.hang_up()
+    await until(lambda: channel.counts()["facts_connected"])
+    assert len(control.of(Kind.SAMPLE, Sample)) == 2
+
+
+async def test_sample_bounds(control: FakeControl) -> None:
+    """What does not fit, by rows, bytes or form, is dropped, counted apart from outcomes, and told."""
+    limits = ChannelLimits(flush_s=0.005, max_samples=2, max_sample_bytes=1_000)
+    channel = Channel(control.connect, worker=1, boot=9, limits=limits)
+    for answer in ("a", "x" * 1_000, "\ud800", "b", "c"):
+        channel.note_sample(sample_of(answer))
+    counts = channel.counts()
+    assert (counts["samples_noted"], counts["samples_waiting"], counts["samples_dropped"]) == (5, 2, 3)
+    assert (counts["facts_noted"], counts["facts_dropped"]) == (0, 0)
+    channel.open()
+    wanted = {"worker_rows": 1, "worker_bytes": 1, "worker_unfit": 1}
+    await until(lambda: control.of(Kind.LOSSES, Losses) == [Losses({}, wanted)])
+    assert [sample.answer for sample in control.of(Kind.SAMPLE, Sample)] == ["a", "b"]
+    await channel.close(0.0)

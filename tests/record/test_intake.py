@@ -194,3 +194,25 @@ def test_no_garbage_kills(tmp_path_factory: pytest.TempPathFactory, garbage: byt
         facts.close()
 
     asyncio.run(run())
+
+
+async def test_sample_losses_are_told_once(post: Post) -> None:
+    """Samples that a worker lost are counted apart from outcomes, and once, over however many connections it tells."""
+    for _ in range(2):
+        _, writer = await post.connect()
+        writer.write(hello() + encode_frame(Kind.LOSSES, Losses({}, {"worker_rows": 3})))
+        await until(lambda: post.desk.render()["samples"]["dropped"] == {"worker_rows": 3})
+        await asyncio.sleep(0.02)
+        writer.close()
+    assert post.desk.render()["samples"]["dropped"] == {"worker_rows": 3}
+    assert post.desk.account().dropped == {}
+
+
+@pytest.mark.parametrize("payload", [b"\xc0", b"\x91\xa1x"])
+async def test_hostile_samples(post: Post, payload: bytes) -> None:
+    """Who sends what is no sample is hung up on."""
+    reader, writer = await post.connect()
+    writer.write(hello() + len(payload).to_bytes(4) + bytes([Kind.SAMPLE]) + payload)
+    async with asyncio.timeout(3):
+        await reader.read()
+    assert post.desk.render()["samples"] == {"kept": 0, "queued": 0, "dropped": {}}

@@ -2,7 +2,8 @@
 Typed questions to the store, on connections that cannot change it.
 
 Everything that may be long is an iterator that reads a page at a time and holds no transaction between pages: a million
-rows pass in the memory of one page, and the writer's checkpoints are not kept waiting.
+rows pass in the memory of one page, and the writer's checkpoints are not kept waiting. What is derived from outcomes
+is some seconds behind them: `Store.settle` writes what waits.
 """
 
 from __future__ import annotations
@@ -17,14 +18,19 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.record.batch import StoreError
+from gateway.record.outcome import Outcome
 from gateway.record.rollup import Rollup, RollupKey, Sums, UnitDayKey, UnitSums
 from gateway.record.store import schema
 from gateway.record.store.engine import Location
+from gateway.record.store.log import batches_after
 from gateway.record.store.migrate import check_version
-from gateway.record.store.rows import decode_sketch
+from gateway.record.store.rows import OutcomeRow, decode_outcomes, decode_sketch, outcome_row
 from gateway.record.store.schema import unsigned
 
+_SAMPLES_AT_ONCE = 50
+"""A sample may be 128 KiB."""
 PAGE_ROWS = 2_000
+_BATCHES_AT_ONCE = 4
 
 
 class ArmKey(NamedTuple):
@@ -85,7 +91,7 @@ class StoreHealth:
 
     Attributes:
         size_bytes: On disk, its log included.
-        rows: Rows by table; of outcomes at most so many.
+        rows: Rows by table, and outcomes.
         oldest_unix_ms: Time of the oldest outcome; None when there is none.
     """
 
@@ -217,10 +223,16 @@ class Reader:
             names |= {row[0] for row in found if row[0]}
         return sorted(names)
 
-    def outcomes(self, within: Within) -> AsyncIterator[Any]:
-        """Give single requests' rows, oldest first."""
-        table = schema.outcomes
-        return self._pages(table, [table.c.unix_ms, table.c.id], _where(table, table.c.unix_ms, within))
+    async def outcomes(self, within: Within) -> AsyncIterator[OutcomeRow]:
+        """Give single requests in the order they were kept, which is that of their ends but for some seconds."""
+        where = _where_batches(within)
+        page = batches_after(0, limit=_BATCHES_AT_ONCE).where(*where)
+        while rows := await self.rows_of(page):
+            for _, payload in rows:
+                for outcome in decode_outcomes(payload):
+                    if _is_within(outcome, within):
+                        yield outcome_row(outcome)
+            page = batches_after(rows[-1][0], limit=_BATCHES_AT_ONCE).where(*where)
 
     def exposures(self, within: Within) -> AsyncIterator[Any]:
         """Give exposures by release and unit."""
@@ -233,10 +245,18 @@ class Reader:
         keys = [table.c.received_unix_ms, table.c.id]
         return self._pages(table, keys, _where(table, table.c.received_unix_ms, within))
 
+    def samples(self, within: Within) -> AsyncIterator[Any]:
+        """Give samples in the order they were kept."""
+        table = schema.samples
+        return self._pages(table, [table.c.id], _where(table, table.c.unix_ms, within), page_rows=_SAMPLES_AT_ONCE)
+
     async def count(self, table: str, within: Within) -> int:
-        """Give how many rows `outcomes`, `exposures` or `feedback` will give."""
+        """Give how many rows `outcomes` and its like will give; of outcomes at most so many."""
+        if table == "outcomes":
+            n_outcomes = sa.func.coalesce(sa.func.sum(schema.outcome_batches.c.n), 0)
+            return int((await self.rows_of(sa.select(n_outcomes).where(*_where_batches(within))))[0][0])
         of = schema.metadata.tables[table]
-        time = {"outcomes": "unix_ms", "exposures": "first_unix_ms", "feedback": "received_unix_ms"}[table]
+        time = {"exposures": "first_unix_ms", "feedback": "received_unix_ms", "samples": "unix_ms"}[table]
         wanted = sa.select(sa.func.count()).select_from(of).where(*_where(of, of.c[time], within))
         return int((await self.rows_of(wanted))[0][0])
 
@@ -246,18 +266,20 @@ class Reader:
         return sa.select(*[of[name] for name in columns])
 
     def columns_of(self, table: str) -> list[str]:
-        """Give the columns of `outcomes`, `exposures` or `feedback`, in the rows' order."""
+        """Give the columns of `outcomes`, `exposures`, `feedback` or `samples`, in the rows' order."""
+        if table == "outcomes":
+            return list(OutcomeRow._fields)
         # SQLAlchemy's names are strings of its own kind, which orjson does not take for keys.
         return [str(column.name) for column in schema.metadata.tables[table].columns]
 
     async def health(self) -> StoreHealth:
-        """Give the store's size; outcomes are not counted but told from their numbers."""
-        numbers = schema.outcomes.c
-        wanted = sa.select(sa.func.max(numbers.id), sa.func.min(numbers.id), sa.func.min(numbers.unix_ms))
-        newest, oldest, oldest_unix_ms = (await self.rows_of(wanted))[0]
-        rows = {"outcomes": 0 if newest is None else newest - oldest + 1}
+        """Give the store's size."""
+        batches = schema.outcome_batches.c
+        wanted = sa.select(sa.func.coalesce(sa.func.sum(batches.n), 0), sa.func.min(batches.min_unix_ms))
+        n_outcomes, oldest_unix_ms = (await self.rows_of(wanted))[0]
+        rows = {"outcomes": int(n_outcomes)}
         for table in schema.metadata.sorted_tables:
-            if table is not schema.outcomes:
+            if table not in (schema.outcome_batches, schema.fold_progress):
                 rows[table.name] = (await self.rows_of(sa.select(sa.func.count()).select_from(table)))[0][0]
         return StoreHealth(await self._size_bytes(), rows, oldest_unix_ms)
 
@@ -273,18 +295,43 @@ class Reader:
         return sum(file.stat().st_size for file in files if file.exists())
 
     async def _pages(
-        self, table: sa.Table, keys: Sequence[sa.Column[Any]], where: Sequence[sa.ColumnElement[bool]]
+        self,
+        table: sa.Table,
+        keys: Sequence[sa.Column[Any]],
+        where: Sequence[sa.ColumnElement[bool]],
+        *,
+        page_rows: int = PAGE_ROWS,
     ) -> AsyncIterator[Any]:
-        page = sa.select(table).where(*where).order_by(*keys).limit(PAGE_ROWS)
+        page = sa.select(table).where(*where).order_by(*keys).limit(page_rows)
         after = page
         while rows := await self.rows_of(after):
             for row in rows:
                 yield row
-            if len(rows) < PAGE_ROWS:
+            if len(rows) < page_rows:
                 return
             last = rows[-1]._mapping
             reached = sa.tuple_(*[sa.literal(last[key.name], key.type) for key in keys])
             after = page.where(sa.tuple_(*keys) > reached)
+
+
+def _where_batches(within: Within) -> list[sa.ColumnElement[bool]]:
+    """Give which batches may hold what is asked for."""
+    batches = schema.outcome_batches.c
+    where = []
+    if within.since_unix_ms is not None:
+        where.append(batches.max_unix_ms >= within.since_unix_ms)
+    if within.until_unix_ms is not None:
+        where.append(batches.min_unix_ms < within.until_unix_ms)
+    return where
+
+
+def _is_within(outcome: Outcome, within: Within) -> bool:
+    return (
+        (within.route is None or outcome.route == within.route)
+        and (within.release is None or outcome.release == within.release)
+        and (within.since_unix_ms is None or outcome.unix_ms >= within.since_unix_ms)
+        and (within.until_unix_ms is None or outcome.unix_ms < within.until_unix_ms)
+    )
 
 
 def words_of(error: Exception) -> str:

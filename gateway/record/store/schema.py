@@ -1,5 +1,5 @@
 """
-The store's tables.
+The store's tables: a log of outcomes, what is derived from it, and feedback.
 
 One schema for both dialects. Names are kept as text, not as numbers into a list of names: whoever opens the file with
 sqlite3 or psql can read it. Unit hashes are 64 bits, kept signed, for neither database has unsigned ones.
@@ -34,55 +34,38 @@ def _float(name: str, *, optional: bool = False) -> sa.Column[float]:
     return sa.Column(name, sa.Double, nullable=optional)
 
 
-def _bool(name: str, *, optional: bool = False) -> sa.Column[bool]:
-    return sa.Column(name, sa.Boolean, nullable=optional)
+def _bool(name: str) -> sa.Column[bool]:
+    return sa.Column(name, sa.Boolean, nullable=False)
 
 
 def _sums(zeros: Mapping[str, float]) -> list[sa.Column[int] | sa.Column[float]]:
     return [_int(name) if type(zero) is int else _float(name) for name, zero in zeros.items()]
 
 
-outcomes = sa.Table(
-    "outcomes",
+outcome_batches = sa.Table(
+    "outcome_batches",
     metadata,
-    sa.Column("id", _row_id, primary_key=True, autoincrement=True),
-    _int("unix_ms"),
-    _text("request_id"),
-    _text("api", optional=True),
-    _text("route", optional=True),
-    _text("release", optional=True),
-    _int("epoch"),
-    _text("arm", optional=True),
-    _text("served", optional=True),
-    _text("reason", optional=True),
-    _int("unit_hash"),
-    _text("segments", optional=True),
-    _int("config_version"),
-    _text("provider", optional=True),
-    _text("model_requested"),
-    _text("model_sent", optional=True),
-    _text("model_served", optional=True),
-    _int("status"),
-    _text("error_code", optional=True),
-    _text("fault"),
-    _int("attempts"),
-    _bool("is_stream"),
-    _float("ttfb_ms", optional=True),
-    _float("ttft_ms", optional=True),
-    _float("duration_ms"),
-    _int("input_tokens", optional=True),
-    _int("output_tokens", optional=True),
-    _int("cached_tokens"),
-    _int("reasoning_tokens"),
-    _bool("is_estimated"),
-    _float("cost_usd", optional=True),
-    _text("finish_reason", optional=True),
-    _text("safety"),
-    _text("safety_category", optional=True),
-    _bool("is_valid_format", optional=True),
-    _bool("is_truncated"),
-    _bool("is_client_gone"),
-    sa.Index("outcomes_by_time", "unix_ms"),
+    sa.Column("id", _row_id, primary_key=True, autoincrement=False),
+    _int("worker"),
+    _int("boot"),
+    _int("first"),
+    _int("n"),
+    _int("total"),
+    _int("min_unix_ms"),
+    _int("max_unix_ms"),
+    sa.Column("payload", sa.LargeBinary, nullable=False),
+    # Covers what is asked without payloads, which lie in the way of everything else.
+    sa.Index("outcome_batches_by_time", "max_unix_ms", "min_unix_ms", "n", "total"),
+)
+
+fold_progress = sa.Table(
+    "fold_progress",
+    metadata,
+    sa.Column("id", _row_id, primary_key=True, autoincrement=False),
+    _int("folded_through"),
+    _int("folding_through", optional=True),
+    _int("units_done"),
+    _int("groups_done"),
 )
 
 exposures = sa.Table(

@@ -27,7 +27,7 @@ class Statements:
     Text for one dialect; parameters are tuples in the tables' column order.
 
     Attributes:
-        add_outcomes: Without ids.
+        add_batches: Of outcomes.
         add_exposures: Keeps the earliest time.
         add_unit_days: Adds to what is there.
         add_rollups: Adds to what is there, and replaces sketches.
@@ -36,7 +36,7 @@ class Statements:
         raise_watermarks: Never lowers one.
     """
 
-    add_outcomes: str
+    add_batches: str
     add_exposures: str
     add_unit_days: str
     add_rollups: str
@@ -48,7 +48,7 @@ class Statements:
 def compile_statements(dialect: sa.Dialect) -> Statements:
     """Give the statements as `dialect` spells them."""
     return Statements(
-        add_outcomes=_text_of(dialect, sa.insert(schema.outcomes), without="id"),
+        add_batches=_text_of(dialect, sa.insert(schema.outcome_batches)),
         add_exposures=_text_of(dialect, _earliest(dialect)),
         add_unit_days=_text_of(dialect, _adding(dialect, schema.unit_days, UnitSums._fields)),
         add_rollups=_text_of(dialect, _adding(dialect, schema.rollups, Sums._fields, replacing=_SKETCHES)),

@@ -1,6 +1,9 @@
 """
 The store's one writer: everything that is kept goes through here, a transaction at a time.
 
+Outcomes are appended to a log as they came, which is cheap, and are durable with that. What follows from them is folded
+in memory and written every few seconds by a task of the store's own: see `folding`.
+
 Nothing is opened before it is needed, and whatever breaks is opened again at the next call: a store that is missing at
 the start, or goes away, comes back by itself. Any failure is a StoreError, after which nothing was kept.
 """
@@ -8,59 +11,59 @@ the start, or goes away, comes back by itself. Any failure is a StoreError, afte
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.clock import Clock
-from gateway.record.batch import Batch, StoreError
+from gateway.record.batch import Batch, RefusedError, StoreError
 from gateway.record.feedback import Feedback, Receipt
-from gateway.record.outcome import Outcome
 from gateway.record.retention import Retention
-from gateway.record.rollup import (
-    Exposure,
-    ExposureKey,
-    Folded,
-    Rollup,
-    RollupKey,
-    SegmentNames,
-    add_sketch,
-    added_sketch,
-    fold,
-)
+from gateway.record.sample import Sample
 from gateway.record.store import schema
-from gateway.record.store.attribution import Redact, attribute_to, has_feedback_by_user, keep_feedback
+from gateway.record.store.attribution import Redact, has_feedback_by_user, keep_feedback
 from gateway.record.store.ballast import Ballast
 from gateway.record.store.engine import Location, open_reader, open_writer
+from gateway.record.store.failure import is_full_disk, is_refusal, is_taken
+from gateway.record.store.folding import Folding
 from gateway.record.store.forget import forget_units
-from gateway.record.store.known import KnownSketches, KnownUnits
+from gateway.record.store.log import (
+    Numbered,
+    Tail,
+    append_at_once,
+    fresh_of,
+    number_batches,
+    read_progress,
+    read_tail,
+)
 from gateway.record.store.migrate import LOCK_KEY, migrate
 from gateway.record.store.reader import Reader, words_of
-from gateway.record.store.rows import decode_sketch, exposure_row, outcome_row, plain, rollup_row, unit_day_row
-from gateway.record.store.sample import Sample
+from gateway.record.store.rows import Row, plain
 from gateway.record.store.statements import Statements, compile_statements
 from gateway.record.store.sweep import Swept, sweep
+from gateway.tasks import TaskGroup
 
+FOLD_EVERY_S = 5.0
 RELIEF_WITHIN_S = 2.0
-_SQLITE_FULL = 13
-_KEYS_IN_ONE_QUESTION = 500
+CLOSE_WITHIN_S = 0.5
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
+Marks = dict[tuple[int, int], int]
+"""Last number by worker and boot."""
+
+
+class _Kept(NamedTuple):
     """What a transaction wrote that is worth remembering once it is committed."""
 
-    exposures: Mapping[ExposureKey, Exposure]
-    rollups: Mapping[RollupKey, Rollup]
-    marks: Mapping[tuple[int, int], int]
+    batches: list[Numbered]
+    tail: Tail
+    marks: Marks
 
 
 class Store:
@@ -72,7 +75,13 @@ class Store:
     """
 
     def __init__(
-        self, location: Location, *, clock: Clock, retention: Retention | None = None, ballast: Ballast | None = None
+        self,
+        location: Location,
+        *,
+        clock: Clock,
+        retention: Retention | None = None,
+        ballast: Ballast | None = None,
+        fold_every_s: float = FOLD_EVERY_S,
     ) -> None:
         """
         Make a store; nothing is opened yet.
@@ -82,6 +91,7 @@ class Store:
             clock: For ages.
             retention: How long facts are kept; the defaults when None.
             ballast: What is given up on a full disk; for SQLite a file beside it when None.
+            fold_every_s: How long what is derived from outcomes may be behind them.
         """
         self.location = location
         self._clock = clock
@@ -92,13 +102,19 @@ class Store:
         self._engine: AsyncEngine | None = None
         self._statements: Statements | None = None
         self._reader: Reader | None = None
-        self._units = KnownUnits()
-        self._sketches = KnownSketches()
-        self._segments = SegmentNames()
         self._marks: dict[tuple[int, int], int] = {}
+        self._tail: Tail | None = None
         self._is_full = False
-        # In a database that others write too, anybody may have said something by user.
-        self._has_by_user = location.path is None
+        # A database that others write too may change without our knowing.
+        self._is_alone = location.path is not None
+        self._folding = Folding(
+            self._writing, lambda: self.reader, lambda: self._compiled, clock=clock, is_alone=self._is_alone
+        )
+        self._fold_every_s = fold_every_s
+        self._folder: asyncio.Task[None] | None = None
+        self._tasks = TaskGroup()
+        self._waits, self._hurry = asyncio.Event(), asyncio.Event()
+        self._is_closing = False
 
     def __repr__(self) -> str:
         """Give where it is."""
@@ -144,26 +160,39 @@ class Store:
             One receipt per piece of feedback, in order.
 
         Raises:
+            RefusedError: Nothing was kept, and of all of it together nothing ever will be.
             StoreError: Nothing was kept.
         """
         if self._is_full:
             await self._relieve()
-        written = None
-        async with self._writing() as connection:
-            if batches:
-                written = await self._keep_batches(connection, batches)
-            receipts: list[Receipt] = []
-            if feedback:
-                add = self._compiled.add_feedback
-                receipts = await keep_feedback(connection, add, feedback, self._redact)
+        if any(each.arm is None for each in feedback):
+            self._folding.has_by_user = True
+        try:
+            kept, receipts = await self._keep(batches, feedback)
+        except StoreError as error:
+            if not is_taken(error.__cause__):
+                raise
+            # A predecessor was not gone yet and appended to the log. What we knew of it is forgotten by now.
+            kept, receipts = await self._keep(batches, feedback)
         # Only what is committed is remembered.
-        if written is not None:
-            self._units.note(written.exposures)
-            if self.location.path is not None:
-                self._sketches.note(written.rollups)
-                self._marks.update(written.marks)
-        self._has_by_user = self._has_by_user or any(each.arm is None for each in feedback)
+        if kept is not None:
+            if self._is_alone:
+                self._marks.update(kept.marks)
+                self._tail = kept.tail
+            self._folding.add(kept.batches)
+            self._waits.set()
+            if self._folding.is_large:
+                self._hurry.set()
         return receipts
+
+    async def settle(self) -> None:
+        """
+        Write all that follows from the outcomes kept so far, ahead of its time.
+
+        Raises:
+            StoreError: It could not all be written; what is done stays done.
+        """
+        await self._folding.write()
 
     async def keep_samples(self, samples: Sequence[Sample]) -> None:
         """
@@ -172,21 +201,8 @@ class Store:
         Raises:
             StoreError: Nothing was kept.
         """
-        rows = [
-            (
-                each.request_id,
-                each.unix_ms,
-                each.expires_unix_ms,
-                each.route,
-                each.release,
-                each.epoch,
-                each.arm,
-                schema.signed(each.unit_hash),
-                self._redact(each.route, plain(each.prompt) or ""),
-                self._redact(each.route, plain(each.answer) or ""),
-            )
-            for each in samples
-        ]
+        # In a thread: long texts of many short pieces take a tenth of a second.
+        rows = await asyncio.to_thread(self._rows_of_samples, samples)
         async with self._writing() as connection:
             if rows:
                 await connection.exec_driver_sql(self._compiled.add_samples, rows)
@@ -201,8 +217,7 @@ class Store:
         await self.open()
         swept = await sweep(self._writing, self.reader, self._retention, self._clock)
         if swept.exposures or swept.rollups:
-            self._units.clear()
-            self._sketches.clear()
+            self._folding.forget_known()
         if self._ballast is not None and not self._is_full:
             await asyncio.to_thread(self._ballast.hold)
         return swept
@@ -222,14 +237,28 @@ class Store:
         Raises:
             StoreError: Not everything was removed; ask again.
         """
-        await self.open()
+        await self.settle()
         removed = await forget_units(self._writing, self.reader, unit_hashes, self._clock)
-        self._units.clear()
+        self._folding.forget_known()
         await self._truncate_log()
         return removed
 
     async def close(self) -> None:
-        """Close every connection; the store may be used again after that."""
+        """
+        Write what waits, and close every connection; the store may be used again after that.
+
+        What cannot be written in time or at all is made again from the log when the store is opened next.
+        """
+        self._is_closing = True
+        self._waits.set()
+        self._hurry.set()
+        if self._folder is not None:
+            await self._folder
+            self._folder = None
+        self._is_closing = False
+        if self._folding.has_pending:
+            with suppress(StoreError):
+                await self._folding.write(until_s=self._clock.now_s() + CLOSE_WITHIN_S)
         async with self._lock:
             await self._abandon()
         if self._reader is not None:
@@ -244,20 +273,30 @@ class Store:
     @asynccontextmanager
     async def _writing(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection with an open transaction, and commit it, or raise StoreError."""
+        async with self._guarded():
+            engine = self._engine or await self._open_engine()
+            async with engine.begin() as connection:
+                if connection.dialect.name == "postgresql":
+                    # One writer at a time: no deadlock between replicas, and what was read stays so.
+                    await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
+                yield connection
+
+    @asynccontextmanager
+    async def _guarded(self) -> AsyncIterator[None]:
+        """Hold the writer; whatever goes wrong meanwhile is a StoreError."""
         async with self._lock:
             try:
-                engine = self._engine or await self._open_engine()
-                async with engine.begin() as connection:
-                    if connection.dialect.name == "postgresql":
-                        # One writer at a time: no deadlock between replicas, and what was read stays so.
-                        await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK_KEY})")
-                    yield connection
+                yield
                 self._is_full = False
+            except RefusedError:
+                raise
             except StoreError:
                 await self._abandon()
                 raise
             # Drivers raise what they like: sqlite3's, asyncpg's and the system's errors, and some ValueErrors.
             except Exception as error:
+                if is_refusal(error):
+                    raise RefusedError(words_of(error)) from error
                 self._note_full(error)
                 await self._abandon()
                 raise StoreError(words_of(error)) from error
@@ -267,8 +306,9 @@ class Store:
         try:
             async with engine.begin() as connection:
                 await migrate(connection)
-                if self.location.path is not None:
-                    self._has_by_user = await has_feedback_by_user(connection)
+                if self._is_alone:
+                    self._folding.has_by_user |= await has_feedback_by_user(connection)
+                self._folding.begin(await read_progress(connection))
         except BaseException:
             await engine.dispose()
             raise
@@ -276,21 +316,41 @@ class Store:
         self._engine = engine
         if self._ballast is not None:
             await asyncio.to_thread(self._ballast.hold)
+        if self._folder is None and not self._is_closing:
+            # What a predecessor did not come to may be waiting.
+            self._waits.set()
+            self._folder = self._tasks.spawn(self._fold_now_and_then())
         return engine
+
+    async def _fold_now_and_then(self) -> None:
+        while not self._is_closing:
+            await self._waits.wait()
+            self._waits.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._fold_every_s):
+                    await self._hurry.wait()
+            self._hurry.clear()
+            if self._is_closing:
+                return
+            try:
+                await self._folding.write(is_over=lambda: self._is_closing)
+            except StoreError as error:
+                log.warning("what follows from outcomes could not be written yet", extra={"cause": str(error)})
+                self._waits.set()
 
     async def _abandon(self) -> None:
         engine, self._engine = self._engine, None
         # What others wrote while we could not is not known here.
-        self._sketches.clear()
-        self._units.clear()
+        self._folding.forget_known()
         self._marks.clear()
+        self._tail = None
         if engine is not None:
             # What is broken may well break once more while being closed.
             with suppress(Exception):
                 await engine.dispose()
 
     def _note_full(self, error: Exception) -> None:
-        if not _is_full_disk(error):
+        if not is_full_disk(error):
             return
         self._is_full = True
         if self._ballast is not None and self._ballast.release():
@@ -300,6 +360,8 @@ class Store:
         """Make room on a full disk, as far as retention allows."""
         # What cannot be swept now stays; the write that follows says whether there is room.
         with suppress(StoreError):
+            # Outcomes can only go once what follows from them is written.
+            await self._folding.write(until_s=self._clock.now_s() + RELIEF_WITHIN_S)
             await sweep(self._writing, self.reader, self._retention, self._clock, within_s=RELIEF_WITHIN_S)
 
     async def _truncate_log(self) -> None:
@@ -323,85 +385,79 @@ class Store:
             msg = "rows are removed, but somebody reads the store's log, which still holds them; ask again"
             raise StoreError(msg)
 
-    async def _keep_batches(self, connection: AsyncConnection, batches: Sequence[Batch]) -> _Written:
-        fresh, marks = await self._fresh_of(connection, batches)
-        folded = fold(fresh)
-        exposures = self._units.news_of(folded.exposures)
-        rollups = folded.rollups(self._segments)
-        statements = self._compiled
-        if fresh:
-            if self._retention.keeps_outcomes:
-                await connection.exec_driver_sql(statements.add_outcomes, [outcome_row(each) for each in fresh])
-            await self._add_sums(connection, folded, rollups)
-        if exposures:
-            rows = [exposure_row(key, exposure) for key, exposure in exposures.items()]
-            await connection.exec_driver_sql(statements.add_exposures, rows)
-            if self._has_by_user:
-                await attribute_to(connection, exposures)
-        if marks:
-            now_unix_ms = self._clock.unix_ms()
-            rows = [(worker, boot, last, now_unix_ms) for (worker, boot), last in marks.items()]
-            await connection.exec_driver_sql(statements.raise_watermarks, rows)
-        return _Written(exposures, rollups, marks)
+    async def _keep(self, batches: Sequence[Batch], feedback: Sequence[Feedback]) -> tuple[_Kept | None, list[Receipt]]:
+        kept = None
+        if self._tail is not None and not feedback:
+            kept = await self._keep_at_once(batches)
+            if kept is not None:
+                return kept, []
+        receipts: list[Receipt] = []
+        async with self._writing() as connection:
+            if batches:
+                kept = await self._keep_batches(connection, batches)
+            if feedback:
+                receipts = await keep_feedback(connection, self._compiled.add_feedback, feedback, self._redact)
+        return kept, receipts
 
-    async def _fresh_of(
-        self, connection: AsyncConnection, batches: Sequence[Batch]
-    ) -> tuple[list[Outcome], dict[tuple[int, int], int]]:
-        """Give the outcomes that are not in the store yet, and the last number of each worker and boot after them."""
+    async def _keep_at_once(self, batches: Sequence[Batch]) -> _Kept | None:
+        """Keep batches in one step of SQLite's thread, for steps cost more than rows; None when too little is known."""
+        async with self._guarded():
+            workers = {(batch.worker, batch.boot) for batch in batches}
+            marks = {key: self._marks[key] for key in workers if key in self._marks}
+            # Whoever held the writer before us may have failed, and then nothing is known any more.
+            engine, tail = self._engine, self._tail
+            if engine is None or tail is None or len(marks) < len(workers):
+                return None
+            fresh, raised = fresh_of(batches, marks)
+            if not fresh:
+                return None
+            rows, numbered, tail = number_batches(fresh, tail)
+            raw = await engine.raw_connection()
+            try:
+                await append_at_once(raw.driver_connection, self._compiled, rows, self._rows_of_marks(raised))
+            finally:
+                raw.close()
+        return _Kept(numbered, tail, raised)
+
+    async def _keep_batches(self, connection: AsyncConnection, batches: Sequence[Batch]) -> _Kept | None:
+        fresh, raised = fresh_of(batches, await self._read_marks(connection, batches))
+        if not fresh:
+            return None
+        rows, numbered, tail = number_batches(fresh, self._tail or await read_tail(connection))
+        await connection.exec_driver_sql(self._compiled.add_batches, rows)
+        await connection.exec_driver_sql(self._compiled.raise_watermarks, self._rows_of_marks(raised))
+        return _Kept(numbered, tail, raised)
+
+    async def _read_marks(self, connection: AsyncConnection, batches: Sequence[Batch]) -> Marks:
+        """Give the last number kept of each worker and boot, as far as there is one."""
         workers = {(batch.worker, batch.boot) for batch in batches}
         marks = {key: self._marks[key] for key in workers if key in self._marks}
         if unknown := sorted({worker for worker, boot in workers if (worker, boot) not in marks}):
             table = schema.watermarks
             wanted = sa.select(table.c.worker, table.c.boot, table.c["last"]).where(table.c.worker.in_(unknown))
             marks |= {(row.worker, row.boot): row.last for row in await connection.execute(wanted)}
-        fresh: list[Outcome] = []
-        raised: dict[tuple[int, int], int] = {}
-        for batch in batches:
-            key = (batch.worker, batch.boot)
-            kept = marks.get(key, 0)
-            last = batch.first + len(batch.outcomes) - 1
-            if last > kept:
-                fresh += batch.outcomes[max(0, kept + 1 - batch.first) :]
-                marks[key] = raised[key] = last
-        return fresh, raised
+        return marks
 
-    async def _add_sums(self, connection: AsyncConnection, folded: Folded, rollups: Mapping[RollupKey, Rollup]) -> None:
-        for some in _pieces(self._sketches.unknown_of(rollups)):
-            await _add_kept_sketches(connection, rollups, some)
-        for key, rollup in rollups.items():
-            known = self._sketches.of(key)
-            if known is not None:
-                # A copy, for what is known must stay true if the transaction fails.
-                rollup.durations = added_sketch(known[0], rollup.durations)
-                rollup.ttfts = added_sketch(known[1], rollup.ttfts)
-        rows = [rollup_row(key, rollup) for key, rollup in rollups.items()]
-        await connection.exec_driver_sql(self._compiled.add_rollups, rows)
-        if folded.unit_days:
-            days = [unit_day_row(key, sums) for key, sums in folded.unit_days.items()]
-            await connection.exec_driver_sql(self._compiled.add_unit_days, days)
+    def _rows_of_samples(self, samples: Sequence[Sample]) -> list[Row]:
+        return [
+            (
+                each.request_id,
+                each.unix_ms,
+                each.expires_unix_ms,
+                each.route,
+                each.release,
+                each.epoch,
+                each.arm,
+                schema.signed(each.unit_hash),
+                self._redact(each.route, plain(each.prompt) or ""),
+                self._redact(each.route, plain(each.answer) or ""),
+            )
+            for each in samples
+        ]
 
-
-async def _add_kept_sketches(
-    connection: AsyncConnection, rollups: Mapping[RollupKey, Rollup], keys: Sequence[RollupKey]
-) -> None:
-    table = schema.rollups
-    columns = [table.c[name] for name in RollupKey._fields]
-    wanted = sa.select(*columns, table.c.duration_sketch, table.c.ttft_sketch).where(sa.tuple_(*columns).in_(keys))
-    for *key, durations, ttfts in await connection.execute(wanted):
-        rollup = rollups[RollupKey(*key)]
-        add_sketch(rollup.durations, decode_sketch(durations))
-        add_sketch(rollup.ttfts, decode_sketch(ttfts))
-
-
-def _pieces(keys: Sequence[RollupKey]) -> list[Sequence[RollupKey]]:
-    return [keys[start : start + _KEYS_IN_ONE_QUESTION] for start in range(0, len(keys), _KEYS_IN_ONE_QUESTION)]
-
-
-def _is_full_disk(error: BaseException) -> bool:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if getattr(cause, "sqlite_errorcode", None) == _SQLITE_FULL:
-        return True
-    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT)
+    def _rows_of_marks(self, raised: Marks) -> list[Row]:
+        now_unix_ms = self._clock.unix_ms()
+        return [(worker, boot, last, now_unix_ms) for (worker, boot), last in raised.items()]
 
 
 def _as_it_is(_route: str, text: str) -> str:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.clock import Clock
 from gateway.record.retention import Retention
 from gateway.record.rollup import DAY_MS
-from gateway.record.store import schema
+from gateway.record.store import log, schema
 from gateway.record.store.reader import Reader
 
 Writing = Callable[[], AbstractAsyncContextManager[AsyncConnection]]
@@ -29,13 +29,16 @@ HOLD_S = 0.02
 """What a step aims at; at most it may hold the writer for 50 ms."""
 
 _FIND_ROWS = 4_000
+_ONE: sa.ColumnElement[int] = sa.literal(1)
 _FIRST_STEP = 50
+_FIRST_BATCHES = 4
+"""A batch takes as long as a hundred rows."""
 _MAX_STEP = 2_000
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """Rows let go of, by table."""
+    """Outcomes let go of, and rows by table."""
 
     outcomes: int = 0
     rollups: int = 0
@@ -55,10 +58,15 @@ async def sweep(
     Raises:
         StoreError: It could not go on; what is done stays done.
     """
-    broom = Broom(writing, reader, clock, within_s=within_s)
     swept: dict[str, int] = {}
+    batches = Broom(writing, reader, clock, within_s=within_s, step=_FIRST_BATCHES)
+    for beyond in _batches_beyond(retention, clock.unix_ms()):
+        # What is not folded yet is still needed, however old.
+        n_removed = await batches.remove(schema.outcome_batches, log.is_folded() & beyond, schema.outcome_batches.c.n)
+        swept["outcomes"] = swept.get("outcomes", 0) + n_removed
+    broom = Broom(writing, reader, clock, within_s=within_s)
     for table, beyond in _beyond(retention, clock.unix_ms()):
-        swept[table.name] = swept.get(table.name, 0) + await broom.remove(table, beyond)
+        swept[table.name] = await broom.remove(table, beyond)
     return Swept(**swept)
 
 
@@ -67,22 +75,25 @@ class Broom:
 
     __slots__ = ("_clock", "_deadline_s", "_reader", "_step", "_writing")
 
-    def __init__(self, writing: Writing, reader: Reader, clock: Clock, *, within_s: float | None = None) -> None:
+    def __init__(
+        self, writing: Writing, reader: Reader, clock: Clock, *, within_s: float | None = None, step: int = _FIRST_STEP
+    ) -> None:
         self._writing = writing
         self._reader = reader
         self._clock = clock
         self._deadline_s = None if within_s is None else clock.now_s() + within_s
-        self._step = _FIRST_STEP
+        self._step = step
 
-    async def remove(self, table: sa.Table, where: sa.ColumnElement[bool]) -> int:
-        """Remove every row that `where` finds; give how many went."""
+    async def remove(self, table: sa.Table, where: sa.ColumnElement[bool], worth: sa.ColumnElement[int] = _ONE) -> int:
+        """Remove every row that `where` finds; give how many went, each counted as so much as it is `worth`."""
         keys = list(table.primary_key.columns)
-        find = sa.select(*keys).where(where).limit(_FIND_ROWS)
+        find = sa.select(*keys, worth).where(where).limit(_FIND_ROWS)
         remove = sa.delete(table).where(*[key == sa.bindparam(f"of_{key.name}") for key in keys])
         removed = 0
         while not self._is_late() and (found := await self._reader.rows_of(find)):
-            rows = [{f"of_{key.name}": value for key, value in zip(keys, row, strict=True)} for row in found]
-            removed += await self._remove_rows(remove, rows)
+            rows = [{f"of_{key.name}": value for key, value in zip(keys, row, strict=False)} for row in found]
+            n_removed = await self._remove_rows(remove, rows)
+            removed += sum(row[-1] for row in found[:n_removed])
         return removed
 
     async def _remove_rows(self, remove: sa.Delete, rows: Sequence[dict[str, Any]]) -> int:
@@ -110,12 +121,10 @@ def _beyond(retention: Retention, now_unix_ms: int) -> list[tuple[sa.Table, sa.C
         return now_unix_ms - int(age_s * 1000)
 
     units = before_ms(retention.units_s)
-    samples, outcomes, rollups = schema.samples.c, schema.outcomes.c, schema.rollups.c
+    samples, rollups = schema.samples.c, schema.rollups.c
     exposures, days, feedback = schema.exposures.c, schema.unit_days.c, schema.feedback.c
     return [
         (schema.samples, samples.expires_unix_ms <= now_unix_ms),
-        (schema.outcomes, _too_many(retention)),
-        (schema.outcomes, outcomes.unix_ms < before_ms(retention.outcomes_s)),
         (schema.rollups, rollups.minute_unix_s < before_ms(retention.rollups_s) // 1000),
         (schema.unit_days, days.day < units // DAY_MS),
         (schema.exposures, exposures.first_unix_ms < units),
@@ -124,9 +133,12 @@ def _beyond(retention: Retention, now_unix_ms: int) -> list[tuple[sa.Table, sa.C
     ]
 
 
-def _too_many(retention: Retention) -> sa.ColumnElement[bool]:
-    row = schema.outcomes.c.id
+def _batches_beyond(retention: Retention, now_unix_ms: int) -> list[sa.ColumnElement[bool]]:
+    """Give which batches of outcomes are beyond retention; a batch goes as a whole, with its youngest outcome."""
+    batches = schema.outcome_batches.c
     if not retention.keeps_outcomes:
-        return row > 0
-    # Numbers count up, so what lies further back than the most we keep is too much; nothing has to be counted.
-    return row <= sa.select(sa.func.max(row)).scalar_subquery() - retention.max_outcomes
+        return [batches.id > 0]
+    # Totals count up, so what has the most we keep behind it is too much; nothing has to be counted.
+    newest = sa.select(sa.func.max(batches.total)).scalar_subquery()
+    too_old = now_unix_ms - int(retention.outcomes_s * 1000)
+    return [batches.total <= newest - retention.max_outcomes, batches.max_unix_ms < too_old]

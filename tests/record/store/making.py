@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ from typing import Any
 from gateway.domain.release import Reason
 from gateway.domain.variant import Api
 from gateway.record.batch import Batch
-from gateway.record.feedback import Feedback
+from gateway.record.feedback import Feedback, Receipt
 from gateway.record.outcome import Outcome
+from gateway.record.store.store import Store
 
 NOW_UNIX_MS = 1_790_000_000_000
 POSTGRES_BINS = sorted(Path("/usr/lib/postgresql").glob("*/bin")) + sorted(Path("/usr/pgsql").glob("bin"))
@@ -57,6 +58,13 @@ def outcome(unit_hash: int = 7, **changes: Any) -> Outcome:
 def batch(*outcomes: Outcome, first: int = 1, worker: int = 0, boot: int = 11) -> Batch:
     """Give a worker's batch."""
     return Batch(worker, boot, first, list(outcomes))
+
+
+async def keep(store: Store, batches: Sequence[Batch], said: Sequence[Feedback]) -> list[Receipt]:
+    """Keep, and write what follows from it at once."""
+    receipts = await store.keep(batches, said)
+    await store.settle()
+    return receipts
 
 
 def feedback(id: str = "f1", *, by_user: bool = False, **changes: Any) -> Feedback:

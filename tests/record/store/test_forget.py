@@ -6,12 +6,12 @@ from pathlib import Path
 
 from gateway.assign.bucketing import unit_hash_of
 from gateway.clock import SettableClock
+from gateway.record.sample import Sample
 from gateway.record.store.engine import location_of
 from gateway.record.store.forget import hashes_of
 from gateway.record.store.reader import Within
-from gateway.record.store.sample import Sample
 from gateway.record.store.store import Store
-from tests.record.store.making import NOW_UNIX_MS, batch, feedback, outcome
+from tests.record.store.making import NOW_UNIX_MS, batch, feedback, keep, outcome
 
 RELEASE = "support-concise"
 ANN, BOB = hashes_of("ann", [RELEASE])[RELEASE], hashes_of("bob", [RELEASE])[RELEASE]
@@ -23,7 +23,7 @@ async def fill(store: Store, times: int = 1) -> None:
         marks = [(ANN, f"of-ann-{number}-"), (BOB, f"of-bob-{number}-")]
         rows = [outcome(unit, request_id=mark * 9) for unit, mark in marks for _ in range(20)]
         said = [feedback(mark, unit_hash=unit, value=None, text=mark * 200) for unit, mark in marks]
-        await store.keep([batch(*rows, first=number * 40 + 1)], said)
+        await keep(store, [batch(*rows, first=number * 40 + 1)], said)
         await store.keep_samples(
             [Sample(m, NOW_UNIX_MS, 2 * NOW_UNIX_MS, "s", RELEASE, 2, "a", unit, m * 500, m) for unit, m in marks]
         )
@@ -62,7 +62,7 @@ async def test_no_bytes_remain(tmp_path: Path, clock: SettableClock) -> None:
 
 async def test_forgotten_users_may_come_back(store: Store) -> None:
     """A user who was forgotten and comes again is exposed anew."""
-    await store.keep([batch(outcome(ANN))], [])
+    await keep(store, [batch(outcome(ANN))], [])
     await store.forget([ANN])
-    await store.keep([batch(outcome(ANN), first=2)], [])
+    await keep(store, [batch(outcome(ANN), first=2)], [])
     assert [row.unit_hash % 2**64 async for row in store.reader.exposures(Within())] == [ANN]

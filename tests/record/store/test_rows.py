@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from gateway.record.rollup import SegmentNames, fold
+from gateway.record.folded import fold
+from gateway.record.outcome import Outcome
+from gateway.record.rollup import SegmentNames
 from gateway.record.store import schema
 from gateway.record.store.rows import (
+    decode_outcomes,
     decode_sketch,
+    encode_outcomes,
     encode_sketch,
+    encode_unit,
     exposure_row,
     outcome_row,
     plain,
@@ -17,11 +22,12 @@ from tests.record.store.making import outcome
 
 
 def test_outcome_row_is_in_order() -> None:
-    """Every column but the id is in its place."""
-    given = outcome(ttfb_ms=1.5, safety_category="hate")
-    names = [column.name for column in schema.outcomes.columns][1:]
-    row = dict(zip(names, outcome_row(given), strict=True))
-    assert all(row[name] == getattr(given, name) for name in names if name != "segments")
+    """Every field but the trace is in its place, as a plain value."""
+    given = outcome(ttfb_ms=1.5, safety_category="hate", cost_usd=float("inf"))
+    row = outcome_row(given)._asdict()
+    assert {*row} == {*Outcome.__struct_fields__} - {"trace"}
+    assert all(row[name] == getattr(given, name) for name in row if name not in ("segments", "cost_usd"))
+    assert row["cost_usd"] is None
     assert not any(isinstance(value, str) and type(value) is not str for value in row.values())
 
 
@@ -30,9 +36,17 @@ def test_other_rows_are_as_wide_as_their_tables() -> None:
     folded = fold([outcome(2**64 - 1)])
     rollups = folded.rollups(SegmentNames())
     assert {len(rollup_row(*each)) for each in rollups.items()} == {len(schema.rollups.columns)}
-    assert {len(unit_day_row(*each)) for each in folded.unit_days.items()} == {len(schema.unit_days.columns)}
-    (row,) = [exposure_row(*each) for each in folded.exposures.items()]
+    ((arm_day, units),) = folded.arm_days.items()
+    assert {len(unit_day_row(arm_day, *each)) for each in units.items()} == {len(schema.unit_days.columns)}
+    (row,) = [exposure_row(*each) for each in folded.exposures().items()]
     assert (len(row), row[1], row[-1]) == (len(schema.exposures.columns), -1, '{"plan":"pro"}')
+
+
+def test_payloads_come_back() -> None:
+    """Outcomes come back from a payload, which holds their units as they are."""
+    given = [outcome(2**64 - 1), outcome(7)]
+    assert decode_outcomes(encode_outcomes(given)) == given
+    assert all(encode_unit(each.unit_hash) in encode_outcomes(given) for each in given)
 
 
 def test_sketches_come_back() -> None:

@@ -9,19 +9,19 @@ from pathlib import Path
 
 from gateway.clock import SettableClock, SystemClock
 from gateway.record.retention import DAY_S, Retention
+from gateway.record.sample import Sample
 from gateway.record.store.engine import location_of
 from gateway.record.store.reader import Within
-from gateway.record.store.sample import Sample
 from gateway.record.store.store import Store
 from gateway.record.store.sweep import Swept
-from tests.record.store.making import NOW_UNIX_MS, batch, feedback, outcome
+from tests.record.store.making import NOW_UNIX_MS, batch, feedback, keep, outcome
 
 EVERYTHING = Swept(outcomes=2, rollups=2, exposures=1, unit_days=1, feedback=1, samples=1, watermarks=1)
 
 
 async def fill(store: Store) -> None:
     """Keep something in every table."""
-    await store.keep([batch(outcome(), outcome())], [feedback()])
+    await keep(store, [batch(outcome(), outcome())], [feedback()])
     await store.keep_samples([Sample("x", NOW_UNIX_MS, NOW_UNIX_MS + 10_000, "support", "r", 1, "a", 7, "q", "a")])
 
 
@@ -37,7 +37,7 @@ async def test_everything_old_goes(store: Store, clock: SettableClock) -> None:
     clock.advance(400 * DAY_S)
     assert await store.tend() == EVERYTHING
     assert sum((await store.reader.health()).rows.values()) == 0
-    await store.keep([batch(outcome(unix_ms=clock.unix_ms()), boot=12)], [])
+    await keep(store, [batch(outcome(unix_ms=clock.unix_ms()), boot=12)], [])
     assert (await store.reader.health()).rows["exposures"] == 1
 
 
@@ -51,7 +51,8 @@ async def test_each_has_its_age(store: Store, clock: SettableClock) -> None:
 
 async def test_most_rows(store: Store) -> None:
     """Beyond the most rows the oldest go."""
-    await store.keep([batch(*[outcome(request_id=str(number)) for number in range(10)])], [])
+    for number in range(10):
+        await keep(store, [batch(outcome(request_id=str(number)), first=number + 1)], [])
     store.set_retention(replace(Retention(), max_outcomes=3))
     assert await store.tend() == Swept(outcomes=7)
     assert [row.request_id async for row in store.reader.outcomes(Within())] == ["7", "8", "9"]
@@ -62,7 +63,7 @@ async def test_most_rows(store: Store) -> None:
 async def test_nobody_waits_long(tmp_path: Path) -> None:
     """While ten thousand rows go, writers get their turn between steps."""
     store = Store(location_of(None, tmp_path), clock=SystemClock())
-    await store.keep([batch(*[outcome(request_id="x" * 90)] * 10_000)], [])
+    await keep(store, [batch(*[outcome(request_id="x" * 90)] * 10_000)], [])
     sweeping = asyncio.ensure_future(store.tend())
     waits, first = [], 10_001
     while not sweeping.done():

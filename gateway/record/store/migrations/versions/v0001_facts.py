@@ -1,4 +1,4 @@
-"""The first version: outcomes, exposures, rollups, unit days, feedback, samples, watermarks."""
+"""The first version: the log of outcomes, what is derived from it, feedback, samples, watermarks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ def upgrade() -> None:
     """Make every table."""
     _make_exposures()
     _make_feedback()
-    _make_outcomes()
+    _make_fold_progress()
+    _make_outcome_batches()
     _make_rollups()
     _make_samples()
     _make_unit_days()
@@ -60,49 +61,37 @@ def _make_feedback() -> None:
     op.create_index("feedback_by_unit", "feedback", ["release", "unit_hash"], unique=False)
 
 
-def _make_outcomes() -> None:
-    op.create_table(
-        "outcomes",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
-        sa.Column("unix_ms", sa.BigInteger(), nullable=False),
-        sa.Column("request_id", sa.Text(), nullable=False),
-        sa.Column("api", sa.Text(), nullable=True),
-        sa.Column("route", sa.Text(), nullable=True),
-        sa.Column("release", sa.Text(), nullable=True),
-        sa.Column("epoch", sa.BigInteger(), nullable=False),
-        sa.Column("arm", sa.Text(), nullable=True),
-        sa.Column("served", sa.Text(), nullable=True),
-        sa.Column("reason", sa.Text(), nullable=True),
-        sa.Column("unit_hash", sa.BigInteger(), nullable=False),
-        sa.Column("segments", sa.Text(), nullable=True),
-        sa.Column("config_version", sa.BigInteger(), nullable=False),
-        sa.Column("provider", sa.Text(), nullable=True),
-        sa.Column("model_requested", sa.Text(), nullable=False),
-        sa.Column("model_sent", sa.Text(), nullable=True),
-        sa.Column("model_served", sa.Text(), nullable=True),
-        sa.Column("status", sa.BigInteger(), nullable=False),
-        sa.Column("error_code", sa.Text(), nullable=True),
-        sa.Column("fault", sa.Text(), nullable=False),
-        sa.Column("attempts", sa.BigInteger(), nullable=False),
-        sa.Column("is_stream", sa.Boolean(), nullable=False),
-        sa.Column("ttfb_ms", sa.Double(), nullable=True),
-        sa.Column("ttft_ms", sa.Double(), nullable=True),
-        sa.Column("duration_ms", sa.Double(), nullable=False),
-        sa.Column("input_tokens", sa.BigInteger(), nullable=True),
-        sa.Column("output_tokens", sa.BigInteger(), nullable=True),
-        sa.Column("cached_tokens", sa.BigInteger(), nullable=False),
-        sa.Column("reasoning_tokens", sa.BigInteger(), nullable=False),
-        sa.Column("is_estimated", sa.Boolean(), nullable=False),
-        sa.Column("cost_usd", sa.Double(), nullable=True),
-        sa.Column("finish_reason", sa.Text(), nullable=True),
-        sa.Column("safety", sa.Text(), nullable=False),
-        sa.Column("safety_category", sa.Text(), nullable=True),
-        sa.Column("is_valid_format", sa.Boolean(), nullable=True),
-        sa.Column("is_truncated", sa.Boolean(), nullable=False),
-        sa.Column("is_client_gone", sa.Boolean(), nullable=False),
+def _make_fold_progress() -> None:
+    progress = op.create_table(
+        "fold_progress",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("folded_through", sa.BigInteger(), nullable=False),
+        sa.Column("folding_through", sa.BigInteger(), nullable=True),
+        sa.Column("units_done", sa.BigInteger(), nullable=False),
+        sa.Column("groups_done", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
-    op.create_index("outcomes_by_time", "outcomes", ["unix_ms"], unique=False)
+    op.bulk_insert(
+        progress, [{"id": 1, "folded_through": 0, "folding_through": None, "units_done": 0, "groups_done": 0}]
+    )
+
+
+def _make_outcome_batches() -> None:
+    op.create_table(
+        "outcome_batches",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("worker", sa.BigInteger(), nullable=False),
+        sa.Column("boot", sa.BigInteger(), nullable=False),
+        sa.Column("first", sa.BigInteger(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
+        sa.Column("min_unix_ms", sa.BigInteger(), nullable=False),
+        sa.Column("max_unix_ms", sa.BigInteger(), nullable=False),
+        sa.Column("payload", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    covered = ["max_unix_ms", "min_unix_ms", "n", "total"]
+    op.create_index("outcome_batches_by_time", "outcome_batches", covered, unique=False)
 
 
 def _make_rollups() -> None:

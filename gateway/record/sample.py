@@ -1,4 +1,4 @@
-"""Samples: what was asked and answered, kept for the few requests whose route asks for it."""
+"""A sample: what was asked and answered, kept for the few requests whose route asks for it."""
 
 from __future__ import annotations
 
@@ -32,3 +32,7 @@ class Sample(msgspec.Struct, array_like=True, frozen=True, gc=False):
     unit_hash: int
     prompt: str
     answer: str
+
+    def __repr__(self) -> str:
+        """Give the request: the words are not ours to show."""
+        return f"<Sample of {self.request_id}>"
