@@ -29,10 +29,10 @@ from typing import NamedTuple, cast
 import msgspec
 
 from gateway.errors import OverloadedError
-from gateway.record.batch import Batch
 from gateway.record.feedback import Feedback, Receipt
 from gateway.record.frames import (
     Ack,
+    EncodedBatch,
     FrameError,
     FrameReader,
     Handed,
@@ -42,6 +42,8 @@ from gateway.record.frames import (
     Receipts,
     decode_payload,
     encode_frame,
+    encode_outcome,
+    list_of_encoded,
 )
 from gateway.record.outcome import Outcome
 from gateway.record.sample import Sample
@@ -51,6 +53,10 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S = 0.02
 MAX_PAUSE_S = 1.0
+BATCH_BYTES = 256 * 1024
+MAX_OUTCOME_BYTES = 1024 * 1024
+"""An ordinary one has 300; more is segments that somebody fills with megabytes."""
+
 UNREAD_BYTES = 1024 * 1024
 """What control may leave unread before batches wait here instead of in the transport."""
 
@@ -114,7 +120,8 @@ class Channel:
         self._limits = limits or ChannelLimits()
         self._loop = asyncio.get_running_loop()
         self._tasks = TaskGroup()
-        self._rows: list[Outcome] = []
+        self._encoded = bytearray()
+        self._n_encoded = 0
         self._timer: asyncio.TimerHandle | None = None
         self._unsent: deque[_Kept] = deque()
         self._sent: deque[_Kept] = deque()
@@ -142,15 +149,25 @@ class Channel:
 
     def note(self, outcome: Outcome) -> None:
         """Take one finished outcome; never waits, never raises."""
-        rows = self._rows
-        if self._n_kept + len(rows) >= self._limits.max_rows:
+        n_rows = self._n_encoded
+        if self._n_kept + n_rows >= self._limits.max_rows:
             self._drop("worker_rows", 1)
             return
-        rows.append(outcome)
-        n_rows = len(rows)
+        # At once: 300 bytes in a row stay in the cache, where 256 live outcomes push out what requests need.
+        encoded = self._encoded
+        size = len(encoded)
+        try:
+            encode_outcome(outcome, encoded, size)
+        except Exception:  # A string or number that msgpack has no form for costs its row, not its neighbours'.
+            self._drop_last(size)
+            return
+        if len(encoded) - size > MAX_OUTCOME_BYTES:
+            self._drop_last(size)
+            return
+        self._n_encoded = n_rows = n_rows + 1
         if n_rows == 1:
             self._timer = self._loop.call_later(self._limits.flush_s, self.flush)
-        if n_rows >= self._limits.batch_rows:
+        if n_rows >= self._limits.batch_rows or size >= BATCH_BYTES:
             self.flush()
 
     def note_sample(self, sample: Sample) -> None:
@@ -176,9 +193,10 @@ class Channel:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        rows, self._rows = self._rows, []
-        if rows:
-            self._keep(rows)
+        if self._n_encoded:
+            encoded, n_rows = self._encoded, self._n_encoded
+            self._encoded, self._n_encoded = bytearray(), 0
+            self._keep(encoded, n_rows)
         self._pump()
 
     async def give_feedback(self, feedback: list[Feedback]) -> list[Receipt]:
@@ -215,7 +233,7 @@ class Channel:
 
     def counts(self) -> dict[str, int]:
         """Give plain counters for the worker's status; `noted = settled + waiting + dropped`."""
-        n_waiting = self._n_kept + len(self._rows)
+        n_waiting = self._n_kept + self._n_encoded
         return {
             "facts_noted": self._n_settled + n_waiting + self._n_dropped,
             "facts_settled": self._n_settled,
@@ -252,27 +270,20 @@ class Channel:
 
     # Keeping
 
-    def _keep(self, rows: list[Outcome]) -> None:
-        try:
-            frame = encode_frame(Kind.BATCH, Batch(self._worker, self._boot, self._next, rows))
-        except Exception:  # A string or number that msgpack has no form for must cost its row, not its neighbours'.
-            self._keep_in_parts(rows)
-            return
-        if self._kept_bytes + len(frame) > self._limits.max_bytes:
-            self._drop("worker_bytes", len(rows))
-            return
-        self._next += len(rows)
-        self._n_kept += len(rows)
-        self._kept_bytes += len(frame)
-        self._unsent.append(_Kept(self._next - 1, len(rows), frame))
+    def _drop_last(self, size: int) -> None:
+        del self._encoded[size:]
+        self._drop("worker_unfit", 1)
 
-    def _keep_in_parts(self, rows: list[Outcome]) -> None:
-        if len(rows) == 1:
-            self._drop("worker_unfit", 1)
+    def _keep(self, encoded: bytearray, n_rows: int) -> None:
+        outcomes = list_of_encoded(encoded, n_rows)
+        frame = encode_frame(Kind.BATCH, EncodedBatch(self._worker, self._boot, self._next, outcomes))
+        if self._kept_bytes + len(frame) > self._limits.max_bytes:
+            self._drop("worker_bytes", n_rows)
             return
-        middle = len(rows) // 2
-        self._keep(rows[:middle])
-        self._keep(rows[middle:])
+        self._next += n_rows
+        self._n_kept += n_rows
+        self._kept_bytes += len(frame)
+        self._unsent.append(_Kept(self._next - 1, n_rows, frame))
 
     def _drop(self, reason: str, n_rows: int) -> None:
         self._dropped[reason] += n_rows

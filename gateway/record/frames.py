@@ -15,6 +15,7 @@ from typing import TypeVar
 import msgspec
 
 from gateway.record.feedback import Feedback, Receipt
+from gateway.record.outcome import Outcome
 
 MAX_FRAME_BYTES = 8 * 1024 * 1024
 """A batch of 256 ordinary outcomes is about 100 KiB."""
@@ -108,6 +109,38 @@ class Receipts(msgspec.Struct, array_like=True, frozen=True):
     receipts: list[Receipt] | None
     retry_after_s: int = 1
     problem: str = ""
+
+
+class EncodedBatch(msgspec.Struct, array_like=True, frozen=True):
+    """
+    A `record.batch.Batch` whose outcomes are encoded already; on the wire there is no difference.
+
+    Attributes:
+        worker: As in Batch.
+        boot: As in Batch.
+        first: As in Batch.
+        outcomes: What `list_of_encoded` gives.
+    """
+
+    worker: int
+    boot: int
+    first: int
+    outcomes: msgspec.Raw
+
+
+def encode_outcome(outcome: Outcome, onto: bytearray, size: int) -> None:
+    """
+    Add an outcome to the end of `onto`, which is `size` bytes long.
+
+    Raises:
+        Exception: It holds what msgpack has no form for; `onto` may hold a part of it.
+    """
+    _ENCODER.encode_into(outcome, onto, size)
+
+
+def list_of_encoded(encoded: bytes | bytearray, count: int) -> msgspec.Raw:
+    """Give `count` encoded outcomes, one behind the other, as a list."""
+    return msgspec.Raw(b"\xdd" + count.to_bytes(4) + encoded)
 
 
 def encode_frame(kind: Kind, message: object) -> bytearray:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from random import Random
 
-from gateway.record.batch import Batch, StoreError
+from gateway.record.batch import Batch, RefusedError, StoreError
 from gateway.record.feedback import Feedback, Receipt
 from gateway.record.outcome import Outcome
 
@@ -65,7 +65,7 @@ class MemoryStore:
             raise StoreError(message)
         if self.unfit and any(row.route == self.unfit for batch in batches for row in batch.outcomes):
             message = "no column takes this"
-            raise ValueError(message)
+            raise RefusedError(message)
         for batch in batches:
             self._keep_new(batch)
         return [self._keep_piece(piece) for piece in feedback]

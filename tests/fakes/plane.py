@@ -12,6 +12,7 @@ from gateway.clock import SystemClock
 from gateway.domain.table import RoutingTable
 from gateway.proxy.edge_app import EdgeLimits
 from gateway.proxy.server import DataPlane
+from gateway.record.sample import Sample
 from gateway.record.sampling import Sampler
 from tests.fakes.shelf import Shelf
 from tests.fakes.sink import OutcomeList
@@ -27,12 +28,14 @@ class Plane:
         port: Where it listens on loopback.
         outcomes: What it told its observer.
         shelf: Where its feedback goes.
+        samples: What it took.
     """
 
     inner: DataPlane
     port: int
     outcomes: OutcomeList
     shelf: Shelf
+    samples: list[Sample]
 
     @property
     def base_url(self) -> str:
@@ -45,9 +48,15 @@ async def serving(
     table: RoutingTable | None, *, limits: EdgeLimits | None = None, sampler: Sampler | None = None
 ) -> AsyncIterator[Plane]:
     """Serve `table` on a port of the system's choice; nothing is left behind."""
-    outcomes, shelf = OutcomeList(), Shelf()
+    outcomes, shelf, samples = OutcomeList(), Shelf(), list[Sample]()
     inner = DataPlane(
-        clock=SystemClock(), observer=outcomes, give_feedback=shelf.give, worker_id=0, limits=limits, sampler=sampler
+        clock=SystemClock(),
+        observer=outcomes,
+        give_feedback=shelf.give,
+        worker_id=0,
+        limits=limits,
+        sampler=sampler,
+        note_sample=samples.append,
     )
     if table is not None:
         inner.publish(table)
@@ -55,7 +64,7 @@ async def serving(
         sock.bind(("127.0.0.1", 0))
         await inner.listen(sock)
         try:
-            yield Plane(inner, sock.getsockname()[1], outcomes, shelf)
+            yield Plane(inner, sock.getsockname()[1], outcomes, shelf, samples)
         finally:
             await inner.close()
             await asyncio.sleep(0.01)  # For connections to hear of it.

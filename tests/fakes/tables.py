@@ -10,7 +10,7 @@ from gateway.domain.identity import Identity, Source, SourceKind
 from gateway.domain.metric import Metric
 from gateway.domain.provider import Auth, Provider, Retries, Timeouts
 from gateway.domain.release import Arm, Release, ReleaseKind, Role, Unit
-from gateway.domain.route import Expose, Route
+from gateway.domain.route import Expose, Route, SampleRule
 from gateway.domain.table import RoutingTable, TableHead, decode_table, encode_table
 from gateway.domain.variant import Api, Rewrite, Variant
 
@@ -39,6 +39,8 @@ def route(
     fallback: tuple[str, ...] = (),
     expose: Expose | None = None,
     max_body_bytes: int = 1024 * 1024,
+    redact: tuple[str, ...] = (),
+    samples: SampleRule | None = None,
 ) -> Route:
     """Give a route of which the first `arms` variants share the traffic equally."""
     by_name = {one.name: one for one in variants}
@@ -48,7 +50,7 @@ def route(
     ranges = allocate(weights, baseline=0, previous=None)
     kind = ReleaseKind.SPLIT if arms > 1 else ReleaseKind.FIXED
     release = Release(f"{name}-release", kind, Unit.USER, shares, ranges)
-    return Route(name, by_name, release, fallback, expose or Expose(), max_body_bytes)
+    return Route(name, by_name, release, fallback, expose or Expose(), max_body_bytes, redact, samples)
 
 
 def table(

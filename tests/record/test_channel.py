@@ -198,10 +198,19 @@ async def test_unfit_outcome_costs_itself(channel: Channel, control: FakeControl
     """What cannot be encoded is counted, and its neighbours go."""
     channel.note(Outcome(route="a"))
     channel.note(Outcome(unit_hash=2**70))
+    channel.note(Outcome(segments={"story": "x" * 2_000_000}))
     channel.note(Outcome(route="b"))
     channel.flush()
-    assert [batch.outcomes[0].route for batch in control.of(Kind.BATCH, Batch)] == ["a", "b"]
-    assert channel.dropped() == {"worker_unfit": 1}
+    (batch,) = control.of(Kind.BATCH, Batch)
+    assert [outcome.route for outcome in batch.outcomes] == ["a", "b"]
+    assert channel.dropped() == {"worker_unfit": 2}
+
+
+async def test_large_batches_go_early(channel: Channel, control: FakeControl) -> None:
+    """A batch that has grown large goes before it is full of rows."""
+    for _ in range(4):
+        channel.note(Outcome(segments={"story": "x" * 200_000}))
+    assert [len(batch.outcomes) for batch in control.of(Kind.BATCH, Batch)] == [3]
 
 
 async def test_feedback_waits_for_its_receipts(channel: Channel, control: FakeControl) -> None:

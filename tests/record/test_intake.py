@@ -215,4 +215,5 @@ async def test_hostile_samples(post: Post, payload: bytes) -> None:
     writer.write(hello() + len(payload).to_bytes(4) + bytes([Kind.SAMPLE]) + payload)
     async with asyncio.timeout(3):
         await reader.read()
+    writer.close()
     assert post.desk.render()["samples"] == {"kept": 0, "queued": 0, "dropped": {}}
