@@ -16,6 +16,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
+from gateway.record.store.rows import decode_outcomes
 from gateway.tasks import TaskGroup
 from tests.flows.rig.gateway import GatewayProcess, aside
 from tests.flows.rig.http import HttpClient
@@ -174,7 +175,8 @@ def store_file(running: GatewayProcess) -> Path:
 def kept_ids(file: Path) -> Counter[str]:
     """Give every outcome's request id, and how often it is there."""
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=10)) as connection:
-        return Counter(row[0] for row in connection.execute("SELECT request_id FROM outcomes"))
+        payloads = connection.execute("SELECT payload FROM outcome_batches")
+        return Counter(outcome.request_id for (payload,) in payloads for outcome in decode_outcomes(payload))
 
 
 def kept_feedback(file: Path) -> Counter[str]:

@@ -158,6 +158,11 @@ class GatewayProcess:
         """Give the pids of the serving workers."""
         return [worker["pid"] for worker in self.status()["workers"] if worker["state"] == "serving"]
 
+    def control_pid(self) -> int:
+        """Give the pid of the control process."""
+        (pid,) = self.child_pids() - set(self.worker_pids())
+        return pid
+
     def child_pids(self) -> set[int]:
         """Give the pids of every child of the parent."""
         parent = self._running().pid
