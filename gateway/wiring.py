@@ -169,6 +169,7 @@ def run_worker(options: argparse.Namespace) -> int:
             clock=SystemClock(),
             observer=channel,
             give_feedback=channel.give_feedback,
+            note_sample=channel.note_sample,
             worker_id=options.slot,
             sampler=open_sampler(os.environ),
         )
@@ -311,20 +312,23 @@ def open_desk(publisher: Publisher, link: ParentLink, state: Path) -> MeteredDes
     """Give where facts go, and what counts them; neither is at work yet."""
     from gateway.processes.meters import Meters
     from gateway.record.desk import FactDesk
+    from gateway.record.redaction import RouteRedaction
 
     async def open_store() -> OpenedStore:
         import asyncio
 
         url = os.environ.get("SLUICE_STORE") or None
         store = await asyncio.to_thread(make_store, url, state)
+        store.set_redaction(redaction.redact)
         await store.open()
-        from gateway.record.store.engine import location_of
-
-        if (file := location_of(url, state).path) is not None:
+        file = store.location.path
+        if file is not None:
             meters.watch_file(file)
+        desk.samples.use(store, None if file is None else file.parent)
         return meters.measured(store)
 
     meters = Meters(publisher, link, environ=os.environ, clock=SystemClock())
+    redaction = RouteRedaction(lambda: publisher.table)
     desk = FactDesk(open_store, state / "facts.spool", clock=SystemClock(), folder=meters.fold)
     meters.watch_books(desk.account)
     return MeteredDesk(desk, meters)

@@ -36,6 +36,20 @@ class Expose:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleRule:
+    """
+    Of which requests prompt and answer are kept.
+
+    Attributes:
+        n_buckets: Of 10,000; 1 to 10,000.
+        keep_for_s: How long the texts are kept.
+    """
+
+    n_buckets: int
+    keep_for_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """
     A named AI feature.
@@ -47,6 +61,8 @@ class Route:
         fallback: Variant names tried in order when the arm's provider fails before the first byte.
         expose: What clients learn.
         max_body_bytes: Larger requests are refused with 413.
+        redact: Kinds of particulars taken out of texts before they are stored, of `record.redact.KINDS`.
+        samples: Of which requests the texts are kept; None for none.
     """
 
     name: str
@@ -55,3 +71,5 @@ class Route:
     fallback: tuple[str, ...] = ()
     expose: Expose = Expose()
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
+    redact: tuple[str, ...] = ()
+    samples: SampleRule | None = None

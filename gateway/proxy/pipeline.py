@@ -40,7 +40,10 @@ from gateway.proxy.observe import (
     note_report,
     note_signal,
 )
+from gateway.proxy.problems import problem_headers, unknown_model
+from gateway.proxy.readable import is_encoded, is_readable
 from gateway.proxy.relay import EventRelay, relay_raw
+from gateway.proxy.samples import NoteSample, SampleTaker, taker_of
 from gateway.proxy.upstream.attempt import ask
 from gateway.proxy.upstream.response import UpstreamResponse
 from gateway.record.outcome import Outcome
@@ -60,7 +63,6 @@ from gateway.wire.trace_context import put_context
 from gateway.wire.usage import may_inject_usage
 from gateway.wire.view import BodyView
 
-JSON_TYPE = (b"content-type", b"application/json")
 FORCE_HEADER = b"x-sluice-force-variant"
 """Asks for an arm by name; only from this machine, and never analysed."""
 
@@ -82,6 +84,11 @@ class WalkOwner(Protocol):
     """
 
     sampler: Sampler | None
+
+    @property
+    def note_sample(self) -> NoteSample:
+        """Give what takes prompt and answer of a request whose route keeps samples."""
+        ...
 
     def note_done(self, walk: Walk, failure: Exception | None) -> None:
         """Take note that a walk has ended; with a failure of ours, its client may still wait."""
@@ -110,6 +117,7 @@ class Walk:
     _model = ""
     _reading: Reading | None = None
     _response: UpstreamResponse | None = None
+    _sampled: SampleTaker | None = None
     _segments: dict[str, str] = {}  # noqa: RUF012  # Replaced, never changed.
     _sent: tuple[bytes, bytes] | None = None
     _strips_usage = False
@@ -232,6 +240,8 @@ class Walk:
     def _close(self, failure: Exception | None = None) -> None:
         """Let go of everything and tell the owner, once."""
         self._is_closed = True
+        if self._sampled is not None:
+            self._sampled.hand_over(self.outcome, self._fields, self._response, self._owner.note_sample)
         self._let_go()
         outcome = self.outcome
         if failure is not None:
@@ -268,7 +278,7 @@ class Walk:
         bound = self._bound
         variant = bound.unrouted
         if variant is None:
-            raise NoRouteError(_unknown_model(model, bound.table.route_names), param="model")
+            raise NoRouteError(unknown_model(model, bound.table.route_names), param="model")
         outcome = self.outcome
         outcome.request_id = bound.seal.seal_parts(_NO_NAMES, 0, 0, outcome.unix_ms, serial)
         return [variant]
@@ -297,6 +307,8 @@ class Walk:
         outcome.request_id = bound.seal.seal_parts(
             arm.sealed_names, release.epoch, assignment.unit_hash, outcome.unix_ms, serial
         )
+        if route.samples is not None:
+            self._sampled = taker_of(route.samples, self._api, outcome.request_id)
         return arm.variants
 
     def _forced(self, route: Route) -> str:
@@ -382,7 +394,7 @@ class Walk:
         if status != 200:
             return
         guards = variant.guards
-        if guards is not None and guards.blocks and not _is_readable(response):
+        if guards is not None and guards.blocks and not is_readable(response):
             message = "The provider's answer is compressed or too large to be checked by the route's guards."
             raise UpstreamBrokenError(message, code="upstream_unchecked")
         if response.is_whole and not response.is_event_stream and not self._read(response, variant):
@@ -455,7 +467,8 @@ class Walk:
             instructions=None if name is None else self._client_instructions,
         )
         guarded = None if variant.guards is None else GuardedStream(self._api, variant.guards)
-        relay = EventRelay(self._api, tap, self.sink, self._clock, model=self._model, guarded=guarded)
+        excerpt = None if self._sampled is None else self._sampled.follow_stream()
+        relay = EventRelay(self._api, tap, self.sink, self._clock, model=self._model, guarded=guarded, excerpt=excerpt)
         try:
             return await relay.run(response, headers)
         finally:  # Also when the client left: what came was paid for.
@@ -569,32 +582,3 @@ class Walk:
 
 def _fault_behind(error: GatewayError) -> Fault:
     return Fault.PROVIDER if isinstance(error, UpstreamError) else Fault.GATEWAY
-
-
-def _is_readable(response: UpstreamResponse) -> bool:
-    return not is_encoded(response) and (response.is_whole or response.is_event_stream)
-
-
-def is_encoded(response: UpstreamResponse) -> bool:
-    """Say whether the body is compressed, against what was asked: then it is passed on unread."""
-    encoding = response.first.get(b"content-encoding")
-    return encoding is not None and encoding.lower() != b"identity"
-
-
-def problem_headers(error: GatewayError, request_id: str) -> Headers:
-    """Give the headers of an error made here."""
-    headers: Headers = [JSON_TYPE]
-    if request_id:
-        headers += [(b"x-sluice-request-id", request_id.encode()), (b"x-request-id", request_id.encode())]
-    if error.retry_after_s is not None:
-        headers.append((b"retry-after", b"%d" % error.retry_after_s))
-    if error.status == 501:
-        # The SDKs try anything from 500 up three times; this would be refused three times.
-        headers.append((b"x-should-retry", b"false"))
-    return headers
-
-
-def _unknown_model(model: str, names: tuple[str, ...]) -> str:
-    shown = ", ".join(repr(name) for name in names[:20])
-    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    return f"No route is called {model[:64]!r}. Routes here: {shown}{more}."

@@ -7,6 +7,7 @@ from gateway.domain.variant import Api
 from gateway.errors import GatewayError, UpstreamBrokenError
 from gateway.proxy.exchange import Headers, Sink
 from gateway.proxy.upstream.response import UpstreamResponse
+from gateway.wire.excerpt import StreamExcerpt
 from gateway.wire.guard import blocked
 from gateway.wire.guarded_stream import GuardedStream
 from gateway.wire.problem import render_stream_problem
@@ -24,12 +25,21 @@ class EventRelay:
         first_token_s: When the first token passed, on the clock given; None until then.
     """
 
-    __slots__ = ("_api", "_clock", "_guarded", "_model", "_response", "_sink", "_tap", "first_token_s")
+    __slots__ = ("_api", "_clock", "_excerpt", "_guarded", "_model", "_response", "_sink", "_tap", "first_token_s")
 
     def __init__(
-        self, api: Api, tap: StreamTap, sink: Sink, clock: Clock, *, model: str, guarded: GuardedStream | None = None
+        self,
+        api: Api,
+        tap: StreamTap,
+        sink: Sink,
+        clock: Clock,
+        *,
+        model: str,
+        guarded: GuardedStream | None = None,
+        excerpt: StreamExcerpt | None = None,
     ) -> None:
-        """`guarded` stands behind the tap, where the variant has guards."""
+        """`guarded` stands behind the tap where the variant has guards, `excerpt` where the request is sampled."""
+        self._excerpt = excerpt
         self._guarded = guarded
         self._response: UpstreamResponse | None = None
         self._model = model
@@ -61,6 +71,8 @@ class EventRelay:
         out = tap.feed(piece)
         if self.first_token_s is None and tap.has_token:
             self.first_token_s = self._clock.now_s()
+        if self._excerpt is not None:
+            self._excerpt.feed(out)
         if self._guarded is not None:
             out = self._checked(self._guarded, out)
         if out:
@@ -76,6 +88,8 @@ class EventRelay:
     def _finish(self, error: GatewayError | None) -> GatewayError | None:
         tap = self._tap
         rest = tap.end()
+        if self._excerpt is not None:
+            self._excerpt.feed(rest)
         guarded = self._guarded
         if guarded is not None:
             rest = guarded.end(rest if tap.is_complete else b"", is_complete=tap.is_complete)

@@ -28,10 +28,13 @@ from gateway.proxy.feedback import Give, answer_feedback
 from gateway.proxy.models import PATH as MODELS
 from gateway.proxy.models import ModelList, route_model
 from gateway.proxy.passthrough import pass_through
-from gateway.proxy.pipeline import JSON_TYPE, Walk, problem_headers
+from gateway.proxy.pipeline import Walk
+from gateway.proxy.problems import JSON_TYPE, problem_headers
+from gateway.proxy.samples import NoteSample
 from gateway.proxy.sweep import Sweep
 from gateway.proxy.whole import WholeRequests
 from gateway.record.outcome import OutcomeObserver
+from gateway.record.sample import Sample
 from gateway.record.sampling import Sampler
 from gateway.tasks import TaskGroup
 from gateway.wire.problem import render_problem
@@ -60,6 +63,7 @@ class DataPlane:
         is_draining: Answers say `connection: close` and readiness is gone.
         whole_requests: Parses what comes in one read.
         sampler: Decides which requests are traced; None where none are.
+        note_sample: Takes prompt and answer of requests whose route keeps samples.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class DataPlane:
         give_feedback: Give,
         worker_id: int,
         sampler: Sampler | None = None,
+        note_sample: NoteSample | None = None,
         limits: EdgeLimits | None = None,
     ) -> None:
         """
@@ -81,6 +86,7 @@ class DataPlane:
             give_feedback: Makes feedback durable.
             worker_id: The worker's slot.
             sampler: Decides which requests are traced.
+            note_sample: Takes samples; must return at once. None drops them.
             limits: What a connection may cost.
         """
         self._loop = asyncio.get_running_loop()
@@ -88,6 +94,7 @@ class DataPlane:
         self._observer = observer
         self._give_feedback = give_feedback
         self.sampler = sampler
+        self.note_sample = note_sample or _drop
         self._worker_id = worker_id
         self.limits = limits or EdgeLimits()
         self.is_draining = False
@@ -306,6 +313,10 @@ class DataPlane:
                 await self._until_empty()
         except TimeoutError:
             log.warning("connections were cut at the end of the drain", extra={"count": len(self._connections)})
+
+
+def _drop(_: Sample) -> None:
+    """Keep nothing."""
 
 
 def _refuse_disguise(request: ClientRequest) -> None:

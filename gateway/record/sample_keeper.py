@@ -140,6 +140,8 @@ class SampleKeeper:
             await self._store.tend()
         except StoreError as error:
             log.warning("the store could not be tended", extra={"cause": str(error)})
+        except Exception:  # Who tends once a minute must not stop for ever because of one fault.
+            log.exception("the store could not be tended")
 
     async def close(self, timeout_s: float) -> None:
         """Keep what waits as far as time allows, and stop."""

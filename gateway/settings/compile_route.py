@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from gateway.domain.release import Release
-from gateway.domain.route import Expose, ExposeModel, Route
+from gateway.domain.release import BUCKETS, Release
+from gateway.domain.route import Expose, ExposeModel, Route, SampleRule
 from gateway.domain.variant import Variant
+from gateway.record.redact import KINDS
 from gateway.settings import names, not_yet
 from gateway.settings.allocations import Allocation, Allocations
 from gateway.settings.compile_guard import compile_guards
 from gateway.settings.compile_release import compile_release
 from gateway.settings.compile_variant import compile_variant
 from gateway.settings.document.route import RouteSection
+from gateway.settings.document.scalars import shown
 from gateway.settings.inherit import inherit
 from gateway.settings.memo import Around, Kept, spell_around
 from gateway.settings.scope import Asked, Scope
@@ -97,6 +99,7 @@ def _compile(
     not_yet.check_route(scope, path, section)
     _check_keys_stay(scope, path, section, variants)
     _check_embeddings(scope, path, variants)
+    _check_redact(scope, path, section)
     if compiled is None:
         return None
     # A route whose price the list was not there to tell is compiled again when it is.
@@ -133,7 +136,34 @@ def _compile_variants(scope: Scope, path: KeyPath, section: RouteSection) -> dic
 
 def _route_of(name: str, section: RouteSection, variants: Mapping[str, Variant], release: Release) -> Route:
     expose = Expose(section.expose.variant, ExposeModel(section.expose.model))
-    return Route(name, variants, release, tuple(section.fallback), expose, section.limits.body)
+    return Route(
+        name=name,
+        variants=variants,
+        release=release,
+        fallback=tuple(section.fallback),
+        expose=expose,
+        max_body_bytes=section.limits.body,
+        redact=tuple(dict.fromkeys(section.redact)),
+        samples=_rule_of(section),
+    )
+
+
+def _rule_of(section: RouteSection) -> SampleRule | None:
+    samples = section.samples
+    if samples is None or not samples.keep:
+        return None
+    # A share finer than a bucket was written to keep something.
+    return SampleRule(max(1, round(samples.keep * BUCKETS)), samples.kept_for)
+
+
+def _check_redact(scope: Scope, path: KeyPath, section: RouteSection) -> None:
+    for index, kind in enumerate(section.redact):
+        if kind not in KINDS:
+            remedy = f"known: {', '.join(KINDS)}"
+            scope.findings.refuse((*path, "redact", index), f"{shown(kind)} cannot be redacted", remedy)
+    if section.samples is not None and section.samples.keep and not section.samples.kept_for:
+        remedy = "write how long, like 7d, or take `samples` out"
+        scope.findings.refuse((*path, "samples", "for"), "samples kept for no time are not kept", remedy)
 
 
 def _check_keys_stay(scope: Scope, path: KeyPath, section: RouteSection, variants: Mapping[str, Variant]) -> None:

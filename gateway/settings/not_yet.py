@@ -32,8 +32,6 @@ def check_route(scope: Scope, path: KeyPath, route: RouteSection) -> None:
     for key, meaning in (
         ("shadows", "no copies are sent"),
         ("flags", "flags are not served"),
-        ("redact", "nothing is stored that could be redacted"),
-        ("samples", "no prompt or answer text is kept"),
     ):
         if getattr(route, key):
             findings.warn((*path, key), f"not yet: {meaning}", key=True)

@@ -19,6 +19,7 @@ import pytest
 from gateway.cli.export import csv_line, unix_ms_of
 from gateway.cli.main import main
 from gateway.clock import SettableClock
+from gateway.record.sample import Sample
 from gateway.record.store.engine import location_of
 from gateway.record.store.forget import hashes_of
 from gateway.record.store.store import Store
@@ -35,6 +36,8 @@ def _state(tmp_path: Path) -> Path:
         other = outcome(8, route="other", segments=None, model_requested="=1+1", unix_ms=NOW_UNIX_MS + 5_000)
         said = feedback(unit_hash=ANN, comment="=cmd()")
         await store.keep([batch(outcome(ANN), other)], [said])
+        times = (NOW_UNIX_MS, NOW_UNIX_MS + 1)
+        await store.keep_samples([Sample("sq1_x", *times, "support", "support-concise", 2, "concise", ANN, "[]", "=1")])
 
     on_store(tmp_path, fill)
     return tmp_path
@@ -160,3 +163,10 @@ def test_wrong_time() -> None:
 def test_cells() -> None:
     """Commas, quotes and line ends stay inside their cell."""
     assert list(csv.reader([csv_line({"a": 'x,"y"', "b": None}).decode()])) == [['x,"y"', ""]]
+
+
+def test_samples(capfdbinary: pytest.CaptureFixture[bytes], state: Path) -> None:
+    """Samples are exported like the rest, with the arm and texts of each."""
+    (row,) = csv.DictReader(io.StringIO(export(capfdbinary, state, "samples", "--route", "support").decode()))
+    assert (row["request_id"], row["arm"], row["prompt"], row["answer"]) == ("sq1_x", "concise", "[]", "'=1")
+    assert export(capfdbinary, state, "samples", "--format", "jsonl", "--route", "other") == b""

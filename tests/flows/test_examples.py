@@ -39,15 +39,10 @@ def test_example_app(cast: Cast) -> None:
     assert re.match(r"\[(current|concise)\] \S", printed)
 
 
-def with_thumbs(provider_url: str) -> str:
-    """Give the demo's file with a metric."""
-    return f"{config_for(provider_url)}\nmetrics: {{thumbs: {{kind: binary}}}}\n"
-
-
 async def test_example_feedback() -> None:
     """The example asks and gives a thumb for the answer, which is stored."""
     with Cast(workers=1) as cast:
-        await cast.open(with_thumbs)
+        await cast.open(config_for)
         source = (ROOT / "examples" / "feedback.py").read_text(encoding="utf-8")
         assert re.match(r"\[(current|concise)\] \S.*\nthumbs: stored\n", python(source, f"{cast.gateway_url}/v1"))
 

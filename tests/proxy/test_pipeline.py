@@ -23,6 +23,7 @@ from gateway.proxy.exchange import ClientRequest, Headers, first_values
 from gateway.proxy.pipeline import Walk
 from gateway.proxy.sweep import Sweep
 from gateway.record.outcome import Outcome
+from gateway.record.sample import Sample
 from gateway.record.sampling import Sampler
 from tests.fakes.plane import CHAT, CHAT_STREAM
 from tests.fakes.sink import OutcomeList, RecordingSink
@@ -54,6 +55,7 @@ class Walker:
     outcomes: OutcomeList
     failures: list[Exception] = field(default_factory=list)
     sampler: Sampler | None = None
+    samples: list[Sample] = field(default_factory=list)
 
     def walk(self, body: bytes, *headers: tuple[bytes, bytes], api: Api = Api.CHAT) -> tuple[Walk, RecordingSink]:
         """Give a walk that has not begun."""
@@ -72,6 +74,10 @@ class Walker:
         walk.begin(1)
         await self.outcomes.until(n_before + 1, seconds=10)
         return sink, self.outcomes.last
+
+    def note_sample(self, sample: Sample) -> None:
+        """Keep a sample."""
+        self.samples.append(sample)
 
     def note_done(self, walk: Walk, failure: Exception | None) -> None:
         """Keep the outcome, and a failure of ours."""

@@ -12,16 +12,16 @@ from gateway.settings.compile import Compiled
 Compile = Callable[..., Compiled]
 
 
-@pytest.mark.parametrize("route", ["limits: {usd_per_day: 1}", "guards: [{kind: moderation, provider: p, action: block}]"])
+@pytest.mark.parametrize(
+    "route", ["limits: {usd_per_day: 1}", "guards: [{kind: moderation, provider: p, action: block}]"]
+)
 def test_protection_is_refused(compile_parts: Compile, route: str) -> None:
     """What would protect and does not is an error that says what to write."""
     with pytest.raises(ConfigError, match=r"not yet: .*; .+"):
         compile_parts(route=route)
 
 
-@pytest.mark.parametrize(
-    "route", ["shadows: [{variant: b}]", "redact: [email]", "on_edit: refuse", "flags: {f: {a: 1}}"]
-)
+@pytest.mark.parametrize("route", ["shadows: [{variant: b}]", "on_edit: refuse", "flags: {f: {a: 1}}"])
 def test_watching_is_warned_of(compile_parts: Compile, route: str) -> None:
     """What only watches is accepted, and said."""
     (warning,) = compile_parts(route=route).warnings

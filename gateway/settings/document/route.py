@@ -42,8 +42,8 @@ class PriceSection(Section):
 class SamplesSection(Section):
     """How much prompt and answer text is kept."""
 
-    keep: Share
-    kept_for: Duration = Field(default=7 * 86_400.0, alias="for")
+    keep: Share = Field(description="Of the route's requests.")
+    kept_for: Duration = Field(default=7 * 86_400.0, alias="for", description="7d")
 
 
 class ExposeSection(Section):
@@ -76,7 +76,9 @@ class RouteSection(Section):
     guards: list[GuardSection] = Field(default_factory=list, description="Content checks on answers.")
     on_edit: Literal["rollout", "refuse", "allow"] = "rollout"
     price: dict[Name, PriceSection] = Field(default_factory=dict)
-    redact: list[Name] = Field(default_factory=list)
-    samples: SamplesSection | None = None
+    redact: list[Name] = Field(
+        default_factory=list, description="Taken out of texts before they are stored: email, card, phone."
+    )
+    samples: SamplesSection | None = Field(default=None, description="Keep the texts of a share of requests.")
     expose: ExposeSection = Field(default_factory=lambda: ExposeSection.unwritten())
     limits: LimitsSection = Field(default_factory=lambda: LimitsSection.unwritten())
