@@ -75,7 +75,8 @@ class LedgerLimits:
 
     Attributes:
         group_rows: A group goes to the store at once when so many outcomes wait.
-        group_s: It goes at the latest so long after its first outcome.
+        group_s: It goes at the latest so long after its first outcome, and at once when feedback comes: somebody
+            waits for that, and while it is written the next group gathers.
         max_group_rows: More than this is more than one group.
         max_queued_rows: Beyond it workers are not read from.
         max_queued_bytes: Likewise.
@@ -88,7 +89,7 @@ class LedgerLimits:
     """
 
     group_rows: int = 500
-    group_s: float = 0.02
+    group_s: float = 0.1
     max_group_rows: int = 2_000
     max_queued_rows: int = 20_000
     max_queued_bytes: int = 32 * 1024 * 1024
@@ -297,7 +298,8 @@ class Ledger:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._wait_s()):
                     await self._woken.wait()
-        if self._queued < self._limits.group_rows and not self._spooled and not self._is_closing:
+        is_urgent = bool(self._asked or self._spooled or self._is_closing)
+        if self._queued < self._limits.group_rows and not is_urgent:
             self._full.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._limits.group_s):
@@ -451,7 +453,7 @@ class Ledger:
 
     def _wake(self) -> None:
         self._woken.set()
-        if self._queued >= self._limits.group_rows:
+        if self._queued >= self._limits.group_rows or self._asked:
             self._full.set()
 
     def _next_batches(self) -> list[Batch]:
