@@ -267,6 +267,7 @@ async def test_broken_fold_costs_no_fact(store: MemoryStore, file: Path) -> None
 async def test_closing_keeps_what_is_queued(store: MemoryStore, file: Path) -> None:
     """At the end the queue goes to the store, or to the spool when there is none."""
     async with ledger_on(store, file) as ledger:
+        await until(lambda: ledger.account().store is StoreState.OK)
         ledger.offer(batch_of(1, 10), 100)
     assert len(store.rows) == 10
     store.failures = -1

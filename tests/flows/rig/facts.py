@@ -77,11 +77,13 @@ class Storm:
     def lost(self, kept: Counter[str]) -> list[str]:
         """Give the ids that are not in the store though no process that held them was killed."""
         deaths = [at_s for at_s, what in self.kills if what != "control"]
+        # Workers answer for a moment yet after their parent's end, and take what they noted with them.
         return [
             identity
             for one in self.asked
             if (identity := one.reply.headers["x-sluice-request-id"]) not in kept
             and not any(one.reply.begun_s <= at_s <= one.reply.ended_s + FLUSHED_WITHIN_S for at_s in deaths)
+            and not any(start_s <= one.reply.begun_s <= end_s for start_s, end_s in self.gone)
         ]
 
 
