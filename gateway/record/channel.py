@@ -178,7 +178,7 @@ class Channel:
             return
         try:
             frame = encode_frame(Kind.SAMPLE, sample)
-        except Exception:  # As in `_keep`: what msgpack has no form for costs itself only.
+        except Exception:  # As in `note`: what msgpack has no form for costs itself only.
             self._drop_sample("worker_unfit")
             return
         if self._sample_bytes + len(frame) > self._limits.max_sample_bytes:
