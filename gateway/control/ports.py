@@ -1,0 +1,83 @@
+"""What the controller needs of the world: facts, evidence, a place to keep what must outlive it, and to be heard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gateway.control.journal import Entry
+from gateway.control.rollout import Latch, Rollout
+from gateway.domain.standing import Standing
+from gateway.gates.evidence import Evidence
+from gateway.gates.facts import Facts
+
+
+class FactSource(Protocol):
+    """What happened; `record.sighted` is the real one, the simulated world another."""
+
+    def facts(self, release: str) -> Sequence[Facts]:
+        """Give what happened in a release since the last call, oldest first; never waits."""
+        ...
+
+    async def evidence(self, rollout: Rollout) -> Evidence | None:
+        """Give what a stage's gates look at; None while it cannot be read (a store that is away)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """
+    What a state directory keeps of the controller.
+
+    Attributes:
+        rollouts: By release name.
+        latches: All that are closed; None when the file is there and cannot be read: then every candidate is at 0.
+        watches: By release and arm: what trips had counted, as `gates.watch` gave it; may be some seconds old.
+        next_entry: Number of the next journal entry.
+    """
+
+    rollouts: Mapping[str, Rollout] = field(default_factory=dict)
+    latches: tuple[Latch, ...] | None = ()
+    watches: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
+    next_entry: int = 1
+
+
+class Keeper(Protocol):
+    """Keeps it; every call is durable when it returns. Raises StateError when it cannot be kept."""
+
+    def load(self) -> Kept:
+        """Give what was kept last."""
+        ...
+
+    def keep_latches(self, latches: Sequence[Latch]) -> None:
+        """Keep exactly these; first of all when something trips."""
+        ...
+
+    def keep_rollouts(self, rollouts: Mapping[str, Rollout]) -> None:
+        """Keep exactly these."""
+        ...
+
+    def keep_watches(self, watches: Mapping[tuple[str, str], bytes]) -> None:
+        """Keep exactly these; once in a while."""
+        ...
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Add to the journal."""
+        ...
+
+    def entries(self, *, release: str | None = None, limit: int = 100) -> list[Entry]:
+        """Give the newest entries, newest first."""
+        ...
+
+    def latches_changed(self) -> tuple[Latch, ...] | None:
+        """Give the latches when somebody else wrote them since the last call (`sluice rollback`); None otherwise."""
+        ...
+
+
+class Publish(Protocol):
+    """Hands standings to every worker; `control.publish` is the real one."""
+
+    async def restand(self, standings: Mapping[str, Standing]) -> int:
+        """Publish the table in use with these standings joined in; give its version."""
+        ...
