@@ -27,9 +27,9 @@ Span = tuple[int, int]
 """First bucket, and one past the last."""
 
 
-def owner_of(ranges: tuple[SlotRange, ...], slot: int) -> int:
+def range_of(ranges: tuple[SlotRange, ...], slot: int) -> SlotRange:
     """
-    Give the index of the arm that owns `slot`.
+    Give the range that `slot` lies in, and with it the arm that owns it.
 
     Args:
         ranges: Sorted, touching, from 0 to 10,000, as `allocate` gives them.
@@ -39,8 +39,8 @@ def owner_of(ranges: tuple[SlotRange, ...], slot: int) -> int:
     if len(ranges) <= _LINEAR_UP_TO:
         for owned in ranges:
             if slot < owned.end:
-                return owned.arm
-    return ranges[bisect_right(ranges, slot, key=_start_of) - 1].arm
+                return owned
+    return ranges[bisect_right(ranges, slot, key=_start_of) - 1]
 
 
 def allocate(

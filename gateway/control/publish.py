@@ -4,6 +4,9 @@ From a changed file to a published table: one compilation at a time, off the loo
 What fails to compile changes nothing that runs: the table before goes on, and the findings are kept
 for whoever asks. What the compiler decided about users (the allocations) is saved before the table
 that shows it to anybody is published, so that a crash between the two moves no user.
+
+What the file says is joined with how releases stand. A new standing is published without the file: a
+rollback must not wait for an edit that is half written, or for a compilation that hangs.
 """
 
 from __future__ import annotations
@@ -11,14 +14,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
+from gateway.assign.standing import route_at
 from gateway.clock import Clock
 from gateway.domain.route import Route
+from gateway.domain.standing import Standing
 from gateway.domain.table import RoutingTable, TableHead, decode_table, encode_blobs, encode_route
 from gateway.errors import ConfigError, Finding, SluiceError
 
@@ -69,6 +74,18 @@ class Compiler(Protocol):
         ...
 
 
+class Steering(Protocol):
+    """Decides how releases stand; `control.controller` is the real one."""
+
+    def admit(self, compiled: Any) -> None:
+        """Take over what a new file says, before it is published; raises ConfigError to refuse it."""
+        ...
+
+    def standings(self) -> Mapping[str, Standing]:
+        """Give how releases stand, by name; one that is not there is as the file says."""
+        ...
+
+
 class Result(StrEnum):
     """How a reload ended."""
 
@@ -103,6 +120,13 @@ class PublishReport:
     warnings: tuple[Finding, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    route: Route
+    standing: Standing | None
+    blob: bytes
+
+
 class Publisher:
     """
     Compiles and publishes.
@@ -125,6 +149,7 @@ class Publisher:
         path: Path,
         last_version: int = 0,
         table: RoutingTable | None = None,
+        steering: Steering | None = None,
     ) -> None:
         self.table = table
         self.last: PublishReport | None = None
@@ -137,8 +162,13 @@ class Publisher:
         self._publish = publish
         self._clock = clock
         self._version = last_version
+        self._steering = steering
         self._fingerprint: str | None = None
-        self._encoded: dict[str, tuple[Route, bytes]] = {}
+        # What was published last: the head, the routes as the file says them, and how they were joined and encoded.
+        self._head = None if table is None else table.head
+        self._routes: tuple[Route, ...] = () if table is None else _routes_in(table)
+        self._encoded: dict[str, _Encoded] = {}
+        self._compiling = asyncio.Lock()
         self._turn = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -150,14 +180,19 @@ class Publisher:
         """Give the last reload if it was refused."""
         return self.last if self.last is not None and self.last.result is Result.REFUSED else None
 
+    def steer(self, steering: Steering) -> None:
+        """Join what this one decides into every table from now on."""
+        self._steering = steering
+
     async def reload(self, cause: str) -> PublishReport:
         """Read the file again and publish what it says, if it says anything new. Raises nothing."""
-        async with self._turn:
+        async with self._compiling:
             begun_s = self._clock.now_s()
             findings: tuple[Finding, ...] = ()
             try:
                 compiled = await self._compiled()
-                result = await self._apply(compiled)
+                async with self._turn:
+                    result = await self._apply(compiled)
             except ConfigError as error:
                 result, findings = Result.REFUSED, tuple(error.findings)
                 self.files = tuple({*self.files, *map(Path, error.files)})
@@ -172,6 +207,20 @@ class Publisher:
             _log_report(report)
             return report
 
+    async def restand(self, standings: Mapping[str, Standing]) -> int:
+        """
+        Publish the table in use with these standings, without reading the file; give its version.
+
+        Publishes nothing, and gives the version in use, where nothing changes or there is no table yet.
+        """
+        async with self._turn:
+            if self._head is None:
+                return self._version
+            encoded = self._encode(self._routes, standings)
+            if any(encoded[name] is not self._encoded.get(name) for name in encoded):
+                self._hand_over(self._head, self._routes, encoded)
+            return self._version
+
     async def _compiled(self) -> Compiled:
         work = asyncio.to_thread(self._compiler.compile, self._version + 1)
         compiled = await asyncio.wait_for(work, COMPILE_WITHIN_S)
@@ -183,23 +232,36 @@ class Publisher:
         # The first table of a control process always goes out: its predecessor may have been of older code.
         if compiled.fingerprint == self._fingerprint:
             return Result.UNCHANGED
-        encoded = await asyncio.to_thread(self._write_out, compiled)
-        self._publish(compiled.head.version, encoded)
-        self.table = decode_table(encoded)
-        self.published_unix_ms = self._clock.unix_ms()
-        self._version = compiled.head.version
+        if self._steering is not None:
+            self._steering.admit(compiled)
+        standings = self._steering.standings() if self._steering is not None else {}
+        encoded = await asyncio.to_thread(self._write_out, compiled, standings)
+        self._hand_over(compiled.head, tuple(compiled.routes), encoded)
         self._fingerprint = compiled.fingerprint
         return Result.APPLIED
 
-    def _write_out(self, compiled: Compiled) -> bytes:
-        """Save what must outlive the table; give the table, encoding only routes that are not those of before."""
+    def _write_out(self, compiled: Compiled, standings: Mapping[str, Standing]) -> dict[str, _Encoded]:
+        """Save what must outlive the table; give its routes."""
         self._compiler.save(compiled)
-        before = self._encoded
-        self._encoded = {}
-        for route in compiled.routes:
-            known, blob = before.get(route.name, (None, b""))
-            self._encoded[route.name] = (route, blob if known is route else encode_route(route))
-        return encode_blobs(compiled.head, {name: blob for name, (_, blob) in self._encoded.items()})
+        return self._encode(compiled.routes, standings)
+
+    def _encode(self, routes: Iterable[Route], standings: Mapping[str, Standing]) -> dict[str, _Encoded]:
+        """Give routes as they stand, by name; those that are as before are not encoded again."""
+        encoded = {}
+        for route in routes:
+            standing, known = standings.get(route.release.name), self._encoded.get(route.name)
+            is_known = known is not None and known.route is route and known.standing == standing
+            encoded[route.name] = known if known is not None and is_known else _encode(route, standing)
+        return encoded
+
+    def _hand_over(self, head: TableHead, routes: tuple[Route, ...], encoded: dict[str, _Encoded]) -> None:
+        self._version += 1
+        head = replace(head, version=self._version)
+        blobs = encode_blobs(head, {name: one.blob for name, one in encoded.items()})
+        self._publish(self._version, blobs)
+        self._head, self._routes, self._encoded = head, routes, encoded
+        self.table = decode_table(blobs)
+        self.published_unix_ms = self._clock.unix_ms()
 
     def _report(self, result: Result, cause: str, begun_s: float, findings: tuple[Finding, ...]) -> PublishReport:
         return PublishReport(
@@ -215,6 +277,15 @@ class Publisher:
 
     def _finding(self, problem: str) -> Finding:
         return Finding(str(self._path), 0, 0, "", problem)
+
+
+def _encode(route: Route, standing: Standing | None) -> _Encoded:
+    return _Encoded(route, standing, encode_route(route_at(route, standing)))
+
+
+def _routes_in(table: RoutingTable) -> tuple[Route, ...]:
+    """Give the routes of a table that a control process before this one published: joined already."""
+    return tuple(route for name in table.route_names if (route := table.route(name)) is not None)
 
 
 def _log_report(report: PublishReport) -> None:

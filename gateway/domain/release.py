@@ -46,6 +46,8 @@ class Reason(StrEnum):
     INTERNAL = "internal"
     OVERRIDE = "override"
     BREAKER_OPEN = "breaker_open"
+    REST = "rest"
+    """Gets the baseline, beside a control slice: served alike, compared with nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,13 @@ class SlotRange:
         start: First bucket, 0 to 9,999.
         end: One past the last, 1 to 10,000.
         arm: Index into the release's arms.
+        reason: What its users are told; only those of BUCKET are analysed.
     """
 
     start: int
     end: int
     arm: int
+    reason: Reason = field(default=Reason.BUCKET, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,7 @@ class Release:
         ranges: Who owns which bucket: sorted, touching, from 0 to 10,000.
         audience: (segment, allowed values); every one must match, or the baseline answers.
         epoch: Counts up whenever weights change; 0 to 65,535.
+        internal_arm: Index of the arm that internal users get; None where they are bucketed like anybody.
         baseline: Index of the arm the others are compared with; follows from `arms`.
         candidate: Index of the first candidate, or None; follows from `arms`.
     """
@@ -104,6 +109,7 @@ class Release:
     ranges: tuple[SlotRange, ...]
     audience: tuple[tuple[str, frozenset[str]], ...] = ()
     epoch: int = 0
+    internal_arm: int | None = None
     # Worked out once: requests ask for them, and on Python 3.11 a search by role costs 2 µs.
     baseline: int = field(init=False, repr=False, compare=False)
     candidate: int | None = field(init=False, repr=False, compare=False)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from gateway.assign.identity import CompiledIdentity
+from gateway.assign.standing import held
 from gateway.domain.provider import Auth, InjectUsage, Provider
 from gateway.domain.request_id import Seal, encode_names
 from gateway.domain.route import ExposeModel, Route
@@ -156,6 +158,32 @@ class BoundRoute:
     hides_model: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """
+    Arms that get nothing, whatever the table says: breakers that were closed without a table.
+
+    Attributes:
+        by_release: Names of arms by release; None for every candidate of it.
+        is_everything: No candidate of any release gets anything: what was closed cannot be read.
+    """
+
+    by_release: Mapping[str, frozenset[str] | None] = field(default_factory=dict)
+    is_everything: bool = False
+
+    def apply(self, route: Route) -> Route:
+        """Give the route without them."""
+        name = route.release.name
+        if self.is_everything:
+            return replace(route, release=held(route.release, None))
+        if name not in self.by_release:
+            return route
+        return replace(route, release=held(route.release, self.by_release[name]))
+
+
+NOTHING_HELD = Held()
+
+
 class BoundTable:
     """
     One table's view of the world; requests hold it from their first line to their last.
@@ -168,7 +196,10 @@ class BoundTable:
         config_header: The value of `x-sluice-config`.
     """
 
-    def __init__(self, table: RoutingTable, providers: dict[str, BoundProvider]) -> None:
+    def __init__(
+        self, table: RoutingTable, providers: dict[str, BoundProvider], held_arms: Held = NOTHING_HELD
+    ) -> None:
+        self._held = held_arms
         self.table = table
         self.version = table.head.version
         self.identity = CompiledIdentity(table.head.identity)
@@ -183,7 +214,7 @@ class BoundTable:
         """Give the route of this name, made ready on first use; None when there is none."""
         bound = self._routes.get(name)
         if bound is None and (route := self.table.route(name)) is not None:
-            bound = self._routes[name] = self._bind(route)
+            bound = self._routes[name] = self._bind(self._held.apply(route))
         return bound
 
     def _bind(self, route: Route) -> BoundRoute:
@@ -225,14 +256,14 @@ class Pools:
         self._bound: dict[Provider, BoundProvider] = {}
         self._retired: list[Pool] = []
 
-    def bind(self, table: RoutingTable) -> BoundTable:
-        """Give `table` ready to serve; retire what it no longer names."""
+    def bind(self, table: RoutingTable, held_arms: Held = NOTHING_HELD) -> BoundTable:
+        """Give `table` ready to serve but for what is held; retire what it no longer names."""
         wanted = table.head.providers
         bound = {
             name: self._bound.get(provider) or BoundProvider(provider, Pool(provider, self._sweep))
             for name, provider in wanted.items()
         }
-        made_ready = BoundTable(table, bound)
+        made_ready = BoundTable(table, bound, held_arms)
         kept = set(wanted.values())
         for provider, old in self._bound.items():
             if provider not in kept:

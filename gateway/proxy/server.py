@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Mapping
 from typing import cast
 from urllib.parse import unquote_to_bytes
 
@@ -18,7 +19,7 @@ from gateway.domain.route import DEFAULT_MAX_BODY_BYTES
 from gateway.domain.table import RoutingTable
 from gateway.domain.variant import Api
 from gateway.errors import GatewayError, NoRouteError, OverloadedError
-from gateway.proxy.bound import BoundTable, Pools
+from gateway.proxy.bound import NOTHING_HELD, BoundTable, Held, Pools
 from gateway.proxy.edge import EdgeConnection
 from gateway.proxy.edge_app import EdgeLimits, Serving
 from gateway.proxy.exchange import ClientRequest, Headers
@@ -100,6 +101,7 @@ class DataPlane:
         self.is_draining = False
         self.whole_requests = WholeRequests()
         self._bound: BoundTable | None = None
+        self._held = NOTHING_HELD
         self._max_body_bytes = DEFAULT_MAX_BODY_BYTES
         self._upstream_sweep = Sweep(self._loop, tick_s=UPSTREAM_TICK_S)
         self._edge_sweep = Sweep(self._loop, tick_s=EDGE_TICK_S)
@@ -134,11 +136,26 @@ class DataPlane:
             "background_tasks": len(self._tasks),
         }
 
+    def hold(self, latched: Mapping[str, frozenset[str] | None], *, everything: bool = False) -> None:
+        """
+        Give these arms nothing from now on, in this table and every later one, until told otherwise.
+
+        Args:
+            latched: Names of arms by release; None for every candidate of it.
+            everything: No candidate of any release gets anything.
+        """
+        held_arms = Held(dict(latched), everything)
+        if held_arms == self._held:
+            return
+        self._held = held_arms
+        if self._bound is not None:
+            self._bound = self._pools.bind(self._bound.table, held_arms)
+
     def publish(self, table: RoutingTable) -> None:
         """Serve new requests from `table`; those under way keep theirs."""
         if self._bound is not None and table.head.version <= self._bound.table.head.version:
             return
-        self._bound = self._pools.bind(table)
+        self._bound = self._pools.bind(table, self._held)
         self._max_body_bytes = table.head.max_body_bytes
 
     async def listen(self, sock: socket.socket) -> None:

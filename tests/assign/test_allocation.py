@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.assign.allocation import FREE, allocate, owner_of
+from gateway.assign.allocation import FREE, allocate, range_of
 from gateway.domain.release import BUCKETS, SlotRange
 
 Ranges = tuple[SlotRange, ...]
@@ -160,4 +160,4 @@ def test_owner_by_range(n_arms: int) -> None:
     weights[0] += BUCKETS - sum(weights)
     ranges = allocate(weights, baseline=0)
     for part in ranges:
-        assert {owner_of(ranges, slot) for slot in (part.start, part.end - 1)} == {part.arm}
+        assert {range_of(ranges, slot).arm for slot in (part.start, part.end - 1)} == {part.arm}

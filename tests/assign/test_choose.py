@@ -21,7 +21,7 @@ def release_of(*weights: int, kind: ReleaseKind = ReleaseKind.SPLIT, unit: Unit 
 
 
 SPLIT = release_of(5_000, 5_000)
-ROLLOUT = release_of(9_900, 100, kind=ReleaseKind.ROLLOUT)
+ROLLOUT = replace(release_of(9_900, 100, kind=ReleaseKind.ROLLOUT), internal_arm=1)
 AUDIENCE = (("plan", frozenset({"free", "trial"})), ("medical", frozenset({"false"})))
 ANA = frozenset({"ana"})
 

@@ -12,6 +12,7 @@ from gateway.control.publish import Publisher, Result
 from gateway.domain.identity import Identity
 from gateway.domain.release import Arm, Release, ReleaseKind, Role, SlotRange, Unit
 from gateway.domain.route import Route
+from gateway.domain.standing import Standing
 from gateway.domain.table import TableHead, decode_table
 from gateway.errors import ConfigError, Finding, StateError
 
@@ -157,3 +158,87 @@ async def test_reloads_are_tallied(script: Script, publisher: Publisher) -> None
     for cause in ("start", "file", "file"):
         await publisher.reload(cause)
     assert publisher.tally == {("applied", "start"): 1, ("unchanged", "file"): 2}
+
+
+def rollout_of(name: str) -> Route:
+    """Give a route whose candidate waits for its weight."""
+    arms = (Arm("new", Role.CANDIDATE, 0), Arm("old", Role.BASELINE, 10_000))
+    return Route(name, {}, Release(name, ReleaseKind.ROLLOUT, Unit.USER, arms, (SlotRange(0, 10_000, 1),)))
+
+
+def standing_of(weight: int) -> Standing:
+    """Give the standing of a candidate at a weight."""
+    return Standing("support", (("new", weight), ("old", 10_000 - weight)), epoch=1)
+
+
+@dataclass
+class Steered:
+    """Decides what it is told to."""
+
+    weight: int = 500
+    refuses: bool = False
+    admitted: int = 0
+
+    def admit(self, compiled: object) -> None:
+        if self.refuses:
+            raise ConfigError([WARNING])
+        self.admitted += 1
+
+    def standings(self) -> dict[str, Standing]:
+        return {"support": standing_of(self.weight)}
+
+
+def weight_in(publisher: Publisher) -> int:
+    """Give the candidate's weight in the table in use."""
+    assert publisher.table is not None
+    route = publisher.table.route("support")
+    assert route is not None
+    return route.release.arms[0].weight
+
+
+async def test_standings_are_joined(script: Script, publisher: Publisher) -> None:
+    """What control decided is in the table from the first one on."""
+    script.routes = (rollout_of("support"), route_of("other", "x"))
+    publisher.steer(Steered())
+    await publisher.reload("start")
+    assert weight_in(publisher) == 500
+
+
+async def test_restand_needs_no_file(script: Script, publisher: Publisher) -> None:
+    """A rollback goes out while the file is broken, and a later file keeps it."""
+    script.routes = (rollout_of("support"),)
+    publisher.steer(steered := Steered())
+    await publisher.reload("start")
+    script.says = ConfigError([WARNING])
+    steered.weight = 0
+    assert await publisher.restand(steered.standings()) == 6
+    assert (await publisher.reload("file")).result is Result.REFUSED
+    assert (weight_in(publisher), script.events) == (0, ["saved", "published 5", "published 6"])
+
+
+async def test_restand_same_is_quiet(script: Script, publisher: Publisher) -> None:
+    """A standing that changes nothing publishes nothing; without a table there is nothing to publish either."""
+    assert await publisher.restand({"support": standing_of(0)}) == 4
+    script.routes = (rollout_of("support"),)
+    publisher.steer(steered := Steered())
+    await publisher.reload("start")
+    assert await publisher.restand(steered.standings()) == 5
+
+
+async def test_restand_after_a_restart(script: Script, publisher: Publisher) -> None:
+    """A control process whose file is broken rolls back what its predecessor published."""
+    script.routes = (rollout_of("support"),)
+    publisher.steer(Steered(weight=1_000))
+    await publisher.reload("start")
+    reborn = Publisher(
+        script, publish=script.publish, clock=SettableClock(), path=FILE, last_version=5, table=publisher.table
+    )
+    assert await reborn.restand({"support": standing_of(0)}) == 6
+    assert weight_in(reborn) == 0
+
+
+async def test_refused_by_steering(script: Script, publisher: Publisher) -> None:
+    """What the controller refuses is a finding like the compiler's, and changes nothing."""
+    publisher.steer(Steered(refuses=True))
+    report = await publisher.reload("start")
+    assert (report.result, script.events) == (Result.REFUSED, [])
