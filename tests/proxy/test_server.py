@@ -162,3 +162,29 @@ async def test_counts_the_nameless() -> None:
                 await client.reply()
             counts = plane.inner.counts()
             assert (counts["routed"], counts["without_user"]) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("latched", "everything"),
+    [({"support-release": frozenset({"concise"})}, False), ({"support-release": None}, False), ({}, True)],
+)
+async def test_held_arm(latched: dict[str, frozenset[str] | None], everything: bool) -> None:
+    """An arm that is held gets nobody, in this table and in the next, until it is let go."""
+    async with ScriptedUpstream([(answer(CHAT_ANSWER),)] * 60) as upstream:
+        split = [provider(upstream.port)], [route([variant("current"), variant("concise")], arms=2)]
+        async with serving(table(*split)) as plane, raw_client(plane.port) as client:
+
+            async def arms() -> set[str]:
+                seen = set()
+                for n in range(15):
+                    client.send(post(CHAT, headers=(f"x-user-id: user-{n}",)))
+                    seen.add((await client.reply()).headers["x-sluice-variant"])
+                return seen
+
+            before = await arms()
+            plane.inner.hold(latched, everything=everything)
+            during = await arms()
+            plane.inner.publish(table(*split, version=2))
+            later = await arms()
+            plane.inner.hold({})
+            assert (before, during, later, await arms()) == (before, {"current"}, {"current"}, {"current", "concise"})
