@@ -149,12 +149,13 @@ class Sighted:
         facts = self._stretch(stretches, outcome.epoch, unix_ms).arm(arm, unix_ms)
         facts.requests += 1
         recent = facts.recent
-        recent.append(Judged(unit_hash, is_failed))
+        is_unsafe = outcome.safety is not _SAFE
+        recent.append(Judged(unit_hash, is_failed, is_unsafe))
         if len(recent) > 2 * RECENT:
             del recent[:RECENT]
         if is_failed and self._has_room(facts.failures, MAX_INCIDENTS):
             facts.failures.append(Incident(unix_ms, unit_hash))
-        if outcome.safety is not _SAFE and self._has_room(facts.unsafe, MAX_INCIDENTS):
+        if is_unsafe and self._has_room(facts.unsafe, MAX_INCIDENTS):
             facts.unsafe.append(Incident(unix_ms, unit_hash))
         if not is_failed:
             self._sample(facts, outcome, unit_hash)

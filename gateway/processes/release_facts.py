@@ -1,0 +1,121 @@
+"""
+What the controller is told: facts as they come, and evidence read from the store by a child.
+
+The child is there because reading takes as long as there are users: a second of it in the control process would hold
+up a rollback by that second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+
+import msgspec
+
+from gateway.clock import Clock
+from gateway.control.rollout import Rollout
+from gateway.domain.rollout import GateName, RolloutPlan
+from gateway.gates.evidence import Evidence
+from gateway.gates.facts import Facts
+from gateway.record.evidence_query import EvidenceQuery
+from gateway.record.sighted import Sighted
+
+log = logging.getLogger(__name__)
+
+EVIDENCE_WITHIN_S = 120.0
+"""For a child that reads the store; a look that takes longer is given up, and the next one is an hour later."""
+
+WeightsOf = Callable[[str, int], Mapping[str, int] | None]
+"""Release and epoch to the buckets each arm is compared by; None where nobody knows the epoch."""
+
+Ask = Callable[[EvidenceQuery], Awaitable[Evidence | None]]
+
+
+class ReleaseFacts:
+    """
+    Implements `control.ports.FactSource`.
+
+    Attributes:
+        unknown: Stretches of facts that no epoch is known of, since the start: left out.
+    """
+
+    def __init__(self, sighted: Sighted, *, weights_of: WeightsOf, ask: Ask, clock: Clock) -> None:
+        self.unknown = 0
+        self._clock = clock
+        self._sighted = sighted
+        self._weights_of = weights_of
+        self._ask = ask
+
+    def facts(self, release: str) -> Sequence[Facts]:
+        """Give what happened in a release since the last call, oldest first."""
+        told = []
+        for sight in self._sighted.take(release):
+            weights = self._weights_of(release, sight.epoch)
+            if weights is None:
+                self.unknown += 1
+                continue
+            told.append(Facts(release, sight.epoch, weights, sight.since_unix_ms, sight.until_unix_ms, sight.arms))
+        return told
+
+    async def evidence(self, rollout: Rollout) -> Evidence | None:
+        """Give what gates look at; None while it cannot be read."""
+        return await self._ask(query_of(rollout, self._clock.unix_ms()))
+
+
+def query_of(rollout: Rollout, unix_ms: int) -> EvidenceQuery:
+    """Give what has to be read for a rollout's gates."""
+    plan = rollout.plan
+    return EvidenceQuery(
+        release=plan.release,
+        baseline=plan.baseline,
+        candidate=plan.candidate,
+        epochs=tuple((mark.epoch, mark.weight, mark.control) for mark in rollout.epochs),
+        stage_epochs=tuple(mark.epoch for mark in rollout.epochs if mark.since_unix_ms >= rollout.entered_unix_ms)
+        or (rollout.epoch,),
+        metrics=tuple(plan.metrics[name] for name in _metrics_of(plan) if name in plan.metrics),
+        segments=plan.segments if any(GateName.SEGMENTS in stage.gates for stage in plan.stages) else (),
+        since_unix_ms=rollout.started_unix_ms,
+        until_unix_ms=unix_ms,
+    )
+
+
+def _metrics_of(plan: RolloutPlan) -> list[str]:
+    named = [*plan.quality_metrics, *([plan.primary_metric] if plan.primary_metric is not None else [])]
+    return list(dict.fromkeys(named))
+
+
+class EvidenceChild:
+    """Has a child read the store, one at a time."""
+
+    def __init__(self, argv: Sequence[str], environ: Mapping[str, str]) -> None:
+        """With the command that reads an `EvidenceQuery` from its input and writes an `Evidence`, both as JSON."""
+        self._argv = tuple(argv)
+        self._environ = dict(environ)
+        self._turn = asyncio.Lock()
+
+    async def ask(self, query: EvidenceQuery) -> Evidence | None:
+        """Give what the child read; None, with a line in the log, when it could not."""
+        async with self._turn:
+            try:
+                return await asyncio.wait_for(self._ask(query), EVIDENCE_WITHIN_S)
+            except (OSError, TimeoutError, msgspec.DecodeError, msgspec.ValidationError) as error:
+                log.warning("evidence could not be read", extra={"release": query.release, "cause": str(error)})
+                return None
+
+    async def _ask(self, query: EvidenceQuery) -> Evidence | None:
+        pipe = asyncio.subprocess.PIPE
+        child = await asyncio.create_subprocess_exec(
+            *self._argv, stdin=pipe, stdout=pipe, stderr=pipe, env=self._environ
+        )
+        try:
+            answer, said = await child.communicate(msgspec.json.encode(query))
+        finally:
+            with suppress(ProcessLookupError):
+                child.kill()
+        if child.returncode != 0:
+            cause = said.decode(errors="replace").strip()[-500:]
+            log.warning("evidence could not be read", extra={"release": query.release, "cause": cause})
+            return None
+        return msgspec.json.decode(answer, type=Evidence)
