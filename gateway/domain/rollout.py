@@ -217,6 +217,8 @@ class Comparison:
         horizon_s: Over which the signals' alpha is spread.
         metrics: Those that signals name.
         is_guardrail_change: The change is of type `safety_guardrail`: the fast alarm pauses at once.
+        stop_on_safety: Of a split: the arm is stopped when its share of unsafe answers is surely this much above the
+            baseline's, in [0, 1]; None for never, and for rollouts.
     """
 
     release: str
@@ -227,6 +229,7 @@ class Comparison:
     horizon_s: float
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     is_guardrail_change: bool = False
+    stop_on_safety: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,6 +339,7 @@ class SplitPlan:
                 signals=self.signals,
                 horizon_s=30 * 86_400.0,
                 metrics=self.metrics,
+                stop_on_safety=self.stop_on_safety,
             )
             for arm, _ in self.weights
             if arm != self.baseline

@@ -98,6 +98,7 @@ class Evidence:
         until_unix_ms: What is known up to here.
         stage_units: Candidate units exposed since the stage began.
         stage_requests: Their requests.
+        stage_s: How long the stage has lasted, to say how much longer it may take; 0 where that is not known.
         metrics: By metric: means of what feedback said; binary ones as 0 and 1.
         tails: By metric with a `catastrophic` line: share of values beyond it.
         segments: By metric, by segment (`name=value`): the same within a segment.
@@ -111,6 +112,7 @@ class Evidence:
     until_unix_ms: int
     stage_units: int = 0
     stage_requests: int = 0
+    stage_s: float = 0.0
     metrics: Mapping[str, Compared] = field(default_factory=dict)
     tails: Mapping[str, Compared] = field(default_factory=dict)
     segments: Mapping[str, Mapping[str, Compared]] = field(default_factory=dict)

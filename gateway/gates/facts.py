@@ -62,10 +62,18 @@ class Rating(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """One request that counts, in order: who, and whether it failed."""
+    """
+    One request that counts, in order.
+
+    Attributes:
+        unit_hash: Who.
+        is_failed: Whether it failed.
+        is_unsafe: Whether it had a safety incident.
+    """
 
     unit_hash: int
     is_failed: bool
+    is_unsafe: bool = False
 
 
 @dataclass(slots=True)
