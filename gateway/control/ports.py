@@ -35,12 +35,16 @@ class Kept:
         latches: All that are closed; None when the file is there and cannot be read: then every candidate is at 0.
         watches: By release and arm: what trips had counted, as `gates.watch` gave it; may be some seconds old.
         next_entry: Number of the next journal entry.
+        unwritten: Entries that were decided and kept, but perhaps not written to the journal any more.
+        problems: What could not be read, in sentences for a person; it was put aside, not thrown away.
     """
 
     rollouts: Mapping[str, Rollout] = field(default_factory=dict)
     latches: tuple[Latch, ...] | None = ()
     watches: Mapping[tuple[str, str], bytes] = field(default_factory=dict)
     next_entry: int = 1
+    unwritten: tuple[Entry, ...] = ()
+    problems: tuple[str, ...] = ()
 
 
 class Keeper(Protocol):
@@ -54,8 +58,22 @@ class Keeper(Protocol):
         """Keep exactly these; first of all when something trips."""
         ...
 
-    def keep_rollouts(self, rollouts: Mapping[str, Rollout]) -> None:
-        """Keep exactly these."""
+    def keep_rollouts(
+        self,
+        rollouts: Mapping[str, Rollout],
+        *,
+        unwritten: Sequence[Entry] = (),
+        routes: Mapping[str, str] | None = None,
+    ) -> None:
+        """
+        Keep exactly these.
+
+        Args:
+            rollouts: By release name.
+            unwritten: Journal entries that tell how they came to be, not in the journal yet: kept in one piece with
+                them, so that no weight changes without its line, whatever is killed when.
+            routes: Route by name of every release that can be rolled back or stopped; None leaves what was kept.
+        """
         ...
 
     def keep_watches(self, watches: Mapping[tuple[str, str], bytes]) -> None:
@@ -71,7 +89,15 @@ class Keeper(Protocol):
         ...
 
     def latches_changed(self) -> tuple[Latch, ...] | None:
-        """Give the latches when somebody else wrote them since the last call (`sluice rollback`); None otherwise."""
+        """
+        Give the latches that somebody else closed since the last call (`sluice rollback`); None when nobody wrote any.
+
+        Somebody may have deleted the file or taken latches away: then there are none to give, and what is closed here
+        has to be kept once more.
+
+        Raises:
+            StateError: Somebody did, and it cannot be read.
+        """
         ...
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from gateway.domain.rollout import RolloutPlan, Stage
 
@@ -51,6 +53,7 @@ class Command:
         to_stage: SET_STAGE: the stage wanted, by index; None where `to_weight` says it.
         expected_version: `Rollout.version` that the person saw; None where they do not care.
         key: Idempotency key: a command with one that was carried out already changes nothing; empty for none.
+        arm: Of a split: the arm meant; empty for all that can be stopped.
     """
 
     kind: CommandKind
@@ -60,6 +63,7 @@ class Command:
     to_stage: int | None = None
     expected_version: int | None = None
     key: str = ""
+    arm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,11 @@ class Rollout:
         epochs: Every stretch of constant weights, oldest first.
         version: Counts up with every change that a person would see; commands name the one they mean.
         keys: The last idempotency keys carried out, at most 100.
+        heard: Signals that paused it or stepped it back since a person last let it go on: what still speaks from the
+            same facts is not a second time.
+        quiet_s: How long no signal has paused it or stepped it back, while it is paused; by a monotonic clock.
+        is_extended: That this stage takes longer than its least time was said.
+        is_withdrawn: The file no longer has it; kept for its epoch, and for what it knew should it come back.
     """
 
     plan: RolloutPlan
@@ -124,6 +133,15 @@ class Rollout:
     epochs: tuple[EpochMark, ...] = ()
     version: int = 1
     keys: tuple[str, ...] = ()
+    heard: tuple[str, ...] = ()
+    quiet_s: float = 0.0
+    is_extended: bool = False
+    is_withdrawn: bool = False
+
+    @property
+    def is_last(self) -> bool:
+        """Say whether the stage it is in is the plan's last."""
+        return self.stage == len(self.plan.stages) - 1
 
     @property
     def at(self) -> Stage:
@@ -145,6 +163,9 @@ class Latch:
         by: Who closed it.
         at_unix_ms: When.
         entry: Id of its journal entry; empty when it was closed without the control process.
+        rule: What decided, as in the journal.
+        evidence: What it stood on, as in the journal: a kill before the journal was written loses nothing.
+        is_dormant: The release has another content now; should this one come back, it closes again.
     """
 
     release: str
@@ -155,3 +176,6 @@ class Latch:
     by: str
     at_unix_ms: int
     entry: str = ""
+    rule: str = "command"
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    is_dormant: bool = False
