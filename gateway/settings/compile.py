@@ -8,21 +8,28 @@ neither. Pure but for reading the named files, and quick enough for a reload (se
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from gateway.domain.alert import AlertTarget
+from gateway.domain.edit import EditRule
 from gateway.domain.identity import Identity, Segment, WithoutUser
+from gateway.domain.provider import Provider
+from gateway.domain.rollout import Plan
 from gateway.domain.route import Route
 from gateway.domain.table import TableHead
 from gateway.errors import ConfigError, Finding
 from gateway.settings import names, not_yet
 from gateway.settings.allocations import Allocations
+from gateway.settings.compile_alert import compile_alerts
 from gateway.settings.compile_metric import compile_metrics
+from gateway.settings.compile_plan import check_internal
 from gateway.settings.compile_price import warn_of_unknown
 from gateway.settings.compile_provider import compile_providers
 from gateway.settings.compile_route import Known, compile_routes
 from gateway.settings.document.identity import IdentitySection, source_of
+from gateway.settings.edits import Serving, compile_edits, refuse_edits
 from gateway.settings.files import NamedFiles
 from gateway.settings.findings import Findings
 from gateway.settings.memo import Memo, spell_routes
@@ -45,6 +52,9 @@ class Compiled:
         allocations: To be written down by whoever publishes the table.
         fingerprint: Like `head.config_hash`, but secrets count too, keyed: the same fingerprint means
             there is nothing to publish. Never leaves the machine.
+        plans: Of rollouts and splits, by release name.
+        edits: What an edit of the served variant does, by the name of each `fixed` release.
+        alerts: Who is told about what.
     """
 
     head: TableHead
@@ -53,6 +63,33 @@ class Compiled:
     warnings: tuple[Finding, ...]
     allocations: Allocations
     fingerprint: str = field(repr=False)
+    plans: Mapping[str, Plan] = field(default_factory=dict)
+    edits: Mapping[str, EditRule] = field(default_factory=dict)
+    alerts: tuple[AlertTarget, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Standpoint:
+    """
+    What a file is compiled for, beside its own words.
+
+    Attributes:
+        environ: Where `api_key_env` and `{env: NAME}` are looked up.
+        version: The table's version.
+        seal_key: 32 bytes.
+        previous: How releases were divided last.
+        memo: What was compiled before.
+        serving: By release, by arm: the content that is served now; None for none.
+        allows_edits: Edits of what is served are taken at once, whatever the file says.
+    """
+
+    environ: Mapping[str, str] = field(repr=False)
+    version: int
+    seal_key: bytes = field(repr=False)
+    previous: Allocations
+    memo: Memo | None
+    serving: Serving | None
+    allows_edits: bool
 
 
 def compile_config(
@@ -63,6 +100,8 @@ def compile_config(
     seal_key: bytes,
     previous: Allocations,
     memo: Memo | None = None,
+    serving: Serving | None = None,
+    allows_edits: bool = False,
 ) -> Compiled:
     """
     Give the table that the file at `path` describes.
@@ -74,6 +113,9 @@ def compile_config(
         seal_key: 32 bytes.
         previous: How releases were divided last; users move only as far as weights require.
         memo: What was compiled before, for a caller who compiles again and again; the result is the same.
+        serving: By release, by arm: the content hash that is served now. Edits of it that could not be rolled out are
+            refused; None refuses none.
+        allows_edits: `serve --dev`: edits of what is served are taken at once, whatever the file says.
 
     Raises:
         ConfigError: The file is wrong; holds every finding.
@@ -83,7 +125,8 @@ def compile_config(
     except OSError as error:
         problem = f"cannot be read: {(error.strerror or 'unreadable').lower()}"
         raise ConfigError([Finding(str(path), 1, 1, "", problem, "`sluice init` writes one")]) from None
-    return _compile(raw, str(path), path.parent, {path}, environ, version, seal_key, previous, memo)
+    standpoint = Standpoint(environ, version, seal_key, previous, memo, serving, allows_edits)
+    return _compile(raw, str(path), path.parent, {path}, standpoint)
 
 
 def compile_text(
@@ -96,6 +139,8 @@ def compile_text(
     seal_key: bytes,
     previous: Allocations,
     memo: Memo | None = None,
+    serving: Serving | None = None,
+    allows_edits: bool = False,
 ) -> Compiled:
     """
     Give the table that `text` describes, as if it were a file called `name` in `folder`.
@@ -104,20 +149,12 @@ def compile_text(
         ConfigError: The text is wrong; holds every finding.
     """
     raw = text.encode("utf-8", "surrogatepass")
-    return _compile(raw, name, folder, set(), environ, version, seal_key, previous, memo)
+    standpoint = Standpoint(environ, version, seal_key, previous, memo, serving, allows_edits)
+    return _compile(raw, name, folder, set(), standpoint)
 
 
-def _compile(
-    raw: bytes,
-    name: str,
-    folder: Path,
-    files: set[Path],
-    environ: Mapping[str, str],
-    version: int,
-    seal_key: bytes,
-    previous: Allocations,
-    memo: Memo | None,
-) -> Compiled:
+def _compile(raw: bytes, name: str, folder: Path, files: set[Path], given: Standpoint) -> Compiled:
+    memo = given.memo
     tree = parse_yaml(raw, name=name)
     findings = Findings(name, tree)
     prices = PriceList() if memo is None else memo.prices
@@ -129,26 +166,52 @@ def _compile(
     if findings.has_errors:
         # The document was read without what is wrong in it: these are not the routes as they are written.
         memo, known = None, Known()
-    scope = Scope(document, findings, NamedFiles(folder), environ, prices=prices)
+    scope = Scope(document, findings, NamedFiles(folder), given.environ, prices=prices)
     providers = compile_providers(scope)
     identity = _compile_identity(scope, document.identity)
-    metrics = compile_metrics(scope)
+    scope = replace(scope, metrics=compile_metrics(scope))
     names.check_document(scope)
     not_yet.check_document(scope)
-    compiled = compile_routes(scope, previous, known)
+    alerts = compile_alerts(scope)
+    compiled = compile_routes(scope, given.previous, known)
     if memo is not None:
         memo.kept = {name: one for name, one in compiled.items() if one.written}
     routes = tuple(one.route for one in compiled.values())
+    plans = {one.release_name: one.plan for one in compiled.values() if one.plan is not None}
     warn_of_unknown(scope, routes)
+    check_internal(scope, plans.values())
+    if given.serving is not None and not given.allows_edits:
+        refuse_edits(scope, routes, given.serving)
     allocations = {one.release_name: one.allocation for one in compiled.values()}
     seen = frozenset(files | scope.files.seen)
     findings.raise_errors(str(path) for path in seen)
     config_hash = _config_hash_of(raw, scope.files)
+    return Compiled(
+        head=_head_of(scope, config_hash, providers, identity, routes, given),
+        routes=routes,
+        files=seen,
+        warnings=findings.warnings,
+        allocations=given.previous.updated(allocations),
+        fingerprint=_fingerprint_of(config_hash, scope, given.seal_key, alerts),
+        plans=plans,
+        edits=compile_edits(scope, routes, allows_edits=given.allows_edits),
+        alerts=alerts,
+    )
+
+
+def _head_of(
+    scope: Scope,
+    config_hash: str,
+    providers: Mapping[str, Provider],
+    identity: Identity,
+    routes: Sequence[Route],
+    given: Standpoint,
+) -> TableHead:
     max_body_bytes = max(route.max_body_bytes for route in routes)
-    default = document.default_provider
-    head = TableHead(version, config_hash, providers, default, identity, seal_key, max_body_bytes, metrics)
-    fingerprint = _fingerprint_of(config_hash, scope, seal_key)
-    return Compiled(head, routes, seen, findings.warnings, previous.updated(allocations), fingerprint)
+    default = scope.document.default_provider
+    return TableHead(
+        given.version, config_hash, providers, default, identity, given.seal_key, max_body_bytes, scope.metrics
+    )
 
 
 def _compile_identity(scope: Scope, section: IdentitySection) -> Identity:
@@ -175,10 +238,12 @@ def _config_hash_of(raw: bytes, files: NamedFiles) -> str:
     return digest.hexdigest()
 
 
-def _fingerprint_of(config_hash: str, scope: Scope, seal_key: bytes) -> str:
+def _fingerprint_of(config_hash: str, scope: Scope, seal_key: bytes, alerts: Iterable[AlertTarget]) -> str:
     digest = hashlib.blake2b(config_hash.encode(), key=seal_key[:64], digest_size=16)
     for name in sorted(scope.files.secrets):
         digest.update(hashlib.sha256(scope.files.secrets[name]).digest())
+    for alert in alerts:
+        digest.update(hashlib.sha256(f"{alert.url}\0{alert.secret}".encode()).digest())
     if scope.prices.was_missed:
         digest.update(b"\0without prices")
     return digest.hexdigest()

@@ -14,6 +14,8 @@ from gateway.settings.scope import Scope
 from gateway.settings.yaml_tree import KeyPath
 
 _EPOCHS = 65_536
+_UNDIVIDED = frozenset({ReleaseKind.FIXED, ReleaseKind.ROLLOUT})
+"""Kinds that have no buckets of their own here: how far a rollout is, control says, and its ranges follow from it."""
 
 
 def compile_release(
@@ -34,9 +36,9 @@ def compile_release(
     epoch = 0
     if previous is not None:
         epoch = previous.epoch if _same_weights(previous.weights, weights) else (previous.epoch + 1) % _EPOCHS
-    ranges = _ranges_of(arms, previous)
+    ranges = _ranges_of(arms, None if section.kind is ReleaseKind.ROLLOUT else previous)
     spelled = tuple((one.start, one.end, arms[one.arm].name) for one in ranges)
-    if section.kind is ReleaseKind.FIXED and previous is not None:
+    if section.kind in _UNDIVIDED and previous is not None:
         # A split that comes back finds its users where it left them.
         spelled = previous.ranges
     release = Release(
@@ -71,9 +73,9 @@ def _compile_arms(scope: Scope, path: KeyPath, section: ReleaseSection, known: l
         return None
     if section.split is not None:
         return _compile_split(scope, at, section.split, known)
-    remedy = "write a split with weights meanwhile: split: {arms: {current: 90%, new: 10%}}"
     if section.rollout is not None:
-        _check_rollout(scope, at, section.rollout, known)
+        return _compile_rollout(scope, at, section.rollout, known)
+    remedy = "write a split with weights meanwhile: split: {arms: {current: 90%, new: 10%}}"
     _check_other_arms(scope, at, section, known)
     scope.findings.refuse(at, f"not yet: releases of kind {section.kind.value}", remedy, key=True)
     return None
@@ -112,38 +114,19 @@ def _same_weights(before: tuple[tuple[str, int], ...], now: tuple[tuple[str, int
     return {name: weight for name, weight in before if weight} == {name: weight for name, weight in now if weight}
 
 
-def _check_rollout(scope: Scope, path: KeyPath, rollout: RolloutSection, known: list[str]) -> None:
+def _compile_rollout(scope: Scope, path: KeyPath, rollout: RolloutSection, known: list[str]) -> tuple[Arm, ...] | None:
+    """Give the candidate and the baseline, always in this order; nobody has the candidate until control says so."""
     findings = scope.findings
-    for key in ("baseline", "candidate"):
-        if (name := getattr(rollout, key)) not in known:
+    names = (rollout.candidate, rollout.baseline)
+    for key, name in zip(("candidate", "baseline"), names, strict=True):
+        if name not in known:
             findings.refuse_unknown((*path, key), "variant", name, known)
     if rollout.baseline == rollout.candidate:
         findings.refuse((*path, "candidate"), "baseline and candidate are the same variant", "name another variant")
-    _check_stages(scope, path, rollout)
-    metrics = scope.document.metrics
-    for index, name in enumerate(rollout.quality_metrics):
-        if name not in metrics:
-            findings.refuse_unknown((*path, "quality_metrics", index), "metric", name, metrics)
-    for name, signal in rollout.signals.items():
-        if not isinstance(signal, str) and signal.metric is not None and signal.metric not in metrics:
-            findings.refuse_unknown((*path, "signals", name, "metric"), "metric", signal.metric, metrics)
-
-
-def _check_stages(scope: Scope, path: KeyPath, rollout: RolloutSection) -> None:
-    rank = {"internal": -2, "shadow": -1}
-    before: int | None = None
-    shown_before = ""
-    for index, stage in enumerate(rollout.stages or []):
-        now = rank[stage.at] if isinstance(stage.at, str) else stage.at
-        shown = stage.at if isinstance(stage.at, str) else f"{stage.at / 100:g}%"
-        if before is not None and now <= before:
-            problem = f"{shown} after {shown_before}"
-            scope.findings.refuse((*path, "stages", index, "at"), problem, "stages must rise")
-        before, shown_before = now, shown
-        longest, shortest = stage.max_duration, stage.min_duration
-        if longest is not None and shortest is not None and longest < shortest:
-            at = (*path, "stages", index, "max_duration")
-            scope.findings.refuse(at, "max_duration is shorter than min_duration", "exchange them")
+        return None
+    if not set(names) <= set(known):
+        return None
+    return (Arm(rollout.candidate, Role.CANDIDATE, 0), Arm(rollout.baseline, Role.BASELINE, BUCKETS))
 
 
 def _check_other_arms(scope: Scope, path: KeyPath, section: ReleaseSection, known: list[str]) -> None:
@@ -158,7 +141,7 @@ def _check_other_arms(scope: Scope, path: KeyPath, section: ReleaseSection, know
     for at, name in named:
         if name not in known:
             scope.findings.refuse_unknown(at, "variant", name, known)
-    kind = section.rollout or section.factorial or section.ladder
+    kind = section.factorial or section.ladder
     metric = ("primary_metric", kind.primary_metric) if kind is not None else ("reward", None)
     if section.bandit is not None:
         metric = ("reward", section.bandit.reward)

@@ -13,6 +13,7 @@ from gateway.record.redact import KINDS
 from gateway.settings import names, not_yet
 from gateway.settings.allocations import Allocation, Allocations
 from gateway.settings.compile_guard import compile_guards
+from gateway.settings.compile_plan import compile_plan
 from gateway.settings.compile_release import compile_release
 from gateway.settings.compile_variant import compile_variant
 from gateway.settings.document.route import RouteSection
@@ -102,9 +103,10 @@ def _compile(
     _check_redact(scope, path, section)
     if compiled is None:
         return None
+    release, allocation = compiled
+    plan = compile_plan(scope, path, section, release, variants)
     # A route whose price the list was not there to tell is compiled again when it is.
     is_right = findings.n_refused == n_refused and not scope.prices.was_missed
-    release, allocation = compiled
     return Kept(
         written=written if is_right else b"",
         around=around.seen_by(section) if around is not None else b"",
@@ -113,6 +115,7 @@ def _compile(
         else {},
         section=section,
         route=_route_of(name, section, variants, release),
+        plan=plan,
         release_name=release_name,
         previous=previous,
         allocation=allocation,

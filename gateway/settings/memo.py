@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from gateway.domain.rollout import Plan
 from gateway.domain.route import Route
 from gateway.settings.allocations import Allocation
 from gateway.settings.document.route import RouteSection
@@ -38,6 +39,7 @@ class Kept:
         providers: The providers its variants name, spelled out.
         section: The section, its shape known to be right.
         route: What it became.
+        plan: Of its release; None where it has none.
         release_name: Whose buckets these are.
         previous: How the release had been divided; None for never.
         allocation: How it is divided now. Divided once more it would be the same.
@@ -52,6 +54,7 @@ class Kept:
     providers: Mapping[str, bytes]
     section: RouteSection
     route: Route
+    plan: Plan | None
     release_name: str
     previous: Allocation | None
     allocation: Allocation

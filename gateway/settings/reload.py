@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import AsyncGenerator, Collection
+from importlib import import_module
 from pathlib import Path
 from stat import S_ISLNK
 
@@ -101,6 +102,9 @@ class FileWatch:
 
     async def _listen(self) -> None:
         """Turn the kernel's events into hints, over the folders that exist now."""
+        # What `awatch` would import on the loop's thread, at the first edit's expense.
+        with contextlib.suppress(ImportError):
+            await asyncio.to_thread(import_module, "anyio._backends._asyncio")
         while True:
             self._rearm.clear()
             present = [folder for folder in self._folders if folder.is_dir()]

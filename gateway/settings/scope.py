@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from gateway.domain.metric import Metric
 from gateway.settings.document.document import Document
 from gateway.settings.document.scalars import shown
 from gateway.settings.document.section import EnvironmentReference, FileReference
@@ -51,6 +52,7 @@ class Scope:
         environ: The environment.
         asked: What was read of it and of the files.
         prices: What models cost.
+        metrics: Those of the document that are right, once they are compiled.
     """
 
     document: Document
@@ -59,6 +61,7 @@ class Scope:
     environ: Mapping[str, str] = field(repr=False)
     asked: Asked = field(default_factory=Asked, repr=False)
     prices: PriceList = field(default_factory=PriceList, repr=False)
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
 
     def read_text(self, path: KeyPath, value: str | FileReference) -> str | None:
         """Give inline text or a file's; None, with a finding, when it cannot be read."""

@@ -24,7 +24,7 @@ def _compile(path: Path, **environ: str) -> Compiled:
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.name)
 def test_configs_compile(path: Path) -> None:
     """Every file we ship is right; only the full one has warnings."""
-    compiled = _compile(path, OPENAI_API_KEY="sk-x", OPENAI_ORGANIZATION="o")
+    compiled = _compile(path, OPENAI_API_KEY="sk-x", OPENAI_ORGANIZATION="o", SLACK_WEBHOOK="https://hooks.test/x")
     assert bool(compiled.warnings) == (path.name == "full.yaml")
     assert path in compiled.files
 

@@ -31,7 +31,7 @@ routes:
     variants:
       a: {{provider: p, model: {model}, system_prompt: {{replace: {{file: prompt.md}}}}}}
       b: {{like: a, params: {{set: {{temperature: {temperature}}}}}}}
-    release: {{audience: {{tier: [pro]}}, split: {{arms: {{a: {weight}, b: 50%}}}}}}
+    release: {{audience: {{tier: [pro]}}, {kind}}}
     {extra}
   {second}:
     variants: {{c: {{provider: q, headers: {{x-key: {{env: KEY}}}}}}}}
@@ -45,7 +45,12 @@ _PARTS: dict[str, tuple[str, ...]] = {
     "segment": ("app", "client"),
     "model": ("m", "n", "text-embedding-3"),
     "temperature": ("1", "1.0", "true", "0.2", "hot"),
-    "weight": ("50%", "40%"),
+    "kind": (
+        "split: {arms: {a: 50%, b: 50%}}",
+        "split: {arms: {a: 40%, b: 50%}}",
+        "rollout: {baseline: a, candidate: b, change_type: new_feature}",
+        "rollout: {baseline: a, candidate: b, stages: [{at: 5%}, {at: 100%}]}",
+    ),
     "extra": (
         "",
         "fallback: [b]",
@@ -78,7 +83,8 @@ def _answer(text: str, folder: Path, environ: Environ, previous: Allocations, me
     except ConfigError as error:
         return ([str(finding) for finding in error.findings], tuple(error.files))
     warnings = [str(warning) for warning in compiled.warnings]
-    return (compiled.head, compiled.routes, compiled.files, warnings, compiled.allocations, compiled.fingerprint)
+    plans = (compiled.plans, compiled.edits)
+    return (compiled.head, compiled.routes, compiled.files, warnings, compiled.allocations, compiled.fingerprint, plans)
 
 
 @settings(max_examples=60, deadline=None)
@@ -92,7 +98,7 @@ def test_same_as_anew(tmp_path_factory: pytest.TempPathFactory, edits: list[tupl
             (folder / "prompt.md").write_text(outside["prompt"])
         warm = _answer(_text(**parts), folder, outside, previous, memo)
         assert warm == _answer(_text(**parts), folder, outside, previous, None)
-        if len(warm) == 6:  # published: the next one starts from these buckets
+        if len(warm) == 7:  # published: the next one starts from these buckets
             assert isinstance(warm[4], Allocations)
             previous = warm[4]
 
@@ -105,7 +111,7 @@ def compile_parts_of(tmp_path: Path) -> Callable[..., dict[str, object]]:
 
     def compile_it(key: str = "k", **parts: str) -> dict[str, object]:
         answer = _answer(_text(**parts), tmp_path, {"KEY": key, "ORG": "o"}, Allocations(), memo)
-        assert len(answer) == 6, answer
+        assert len(answer) == 7, answer
         return {route.name: route for route in answer[1]}  # type: ignore[attr-defined]
 
     return compile_it
@@ -120,7 +126,13 @@ def test_unread_edits_cost_nothing(compile_parts_of: Callable[..., dict[str, obj
 
 
 @pytest.mark.parametrize(
-    "edit", [{"model": "n"}, {"extra": "fallback: [b]"}, {"weight": "50.0%"}, {"url": "'https://other/v1'"}]
+    "edit",
+    [
+        {"model": "n"},
+        {"extra": "fallback: [b]"},
+        {"kind": "split: {arms: {a: 50.0%, b: 50%}}"},
+        {"url": "'https://other/v1'"},
+    ],
 )
 def test_only_the_edited_route(compile_parts_of: Callable[..., dict[str, object]], edit: Environ) -> None:
     """The route that was edited is compiled, and no other."""

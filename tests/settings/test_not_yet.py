@@ -21,7 +21,7 @@ def test_protection_is_refused(compile_parts: Compile, route: str) -> None:
         compile_parts(route=route)
 
 
-@pytest.mark.parametrize("route", ["shadows: [{variant: b}]", "on_edit: refuse", "flags: {f: {a: 1}}"])
+@pytest.mark.parametrize("route", ["shadows: [{variant: b}]", "flags: {f: {a: 1}}"])
 def test_watching_is_warned_of(compile_parts: Compile, route: str) -> None:
     """What only watches is accepted, and said."""
     (warning,) = compile_parts(route=route).warnings
@@ -29,5 +29,5 @@ def test_watching_is_warned_of(compile_parts: Compile, route: str) -> None:
 
 
 def test_default_is_silent(compile_parts: Compile) -> None:
-    """`on_edit` says something only when it is written."""
-    assert compile_parts(route="on_edit: allow").warnings == () == compile_parts().warnings
+    """What acts is not warned of, whichever way it is set."""
+    assert compile_parts(route="on_edit: refuse").warnings == () == compile_parts().warnings

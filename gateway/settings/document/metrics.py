@@ -48,7 +48,12 @@ class AlertSection(Section):
 
     webhook_env: str | None = Field(default=None, min_length=1, description="Environment variable that holds the URL.")
     webhook: HeaderValue | None = Field(default=None, description="The URL, {env: NAME} or {file: path}.")
-    on: list[Name] = Field(min_length=1, description="rollback, step_back, alert, srm, …")
+    secret_env: str | None = Field(
+        default=None, min_length=1, description="Environment variable that holds the key that signs what is sent."
+    )
+    on: list[Name] = Field(
+        min_length=1, description="rollback, step_back, alert, srm, hold, approval, pause, promotion, start."
+    )
 
 
 class ClientSection(Section):
