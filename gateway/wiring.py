@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from functools import cache
@@ -26,18 +26,22 @@ from gateway.processes.listen import bind_operators, bind_slots, url_of
 from gateway.processes.state import Endpoints
 
 if TYPE_CHECKING:
-    from gateway.control.publish import Compiled, Publisher
+    from gateway.control.publish import Publisher
     from gateway.domain.table import RoutingTable
-    from gateway.errors import Finding
     from gateway.processes.control import Port, Rooms
     from gateway.processes.link import ParentLink
     from gateway.processes.meters import Meters
     from gateway.processes.parent import Parent, Plan
+    from gateway.processes.steering import Steered
     from gateway.record.desk import FactDesk
     from gateway.record.ledger import OpenedStore
+    from gateway.record.sighted import Sighted
     from gateway.record.store.store import Store
-    from gateway.settings.memo import Memo
     from gateway.settings.process import ProcessSettings
+
+
+COMMAND = (sys.executable, "-m", "gateway.wiring")
+"""What child processes are started as; their role follows."""
 
 
 def run_loop(main: Coroutine[Any, Any, int]) -> int:
@@ -130,7 +134,7 @@ def plan_of(settings: ProcessSettings, environ: Mapping[str, str]) -> Plan:
     """Give what the parent is to run."""
     from gateway.processes.parent import Plan
 
-    command = (sys.executable, "-m", "gateway.wiring")
+    command = COMMAND
     drain, state = str(settings.drain_timeout_s), str(settings.state)
     # In the environment, not on the command line: `ps` shows command lines to everybody.
     # A store's address may hold a password.
@@ -144,10 +148,12 @@ def plan_of(settings: ProcessSettings, environ: Mapping[str, str]) -> Plan:
             "SLUICE_ADMIN_TOKEN": token,
             "SLUICE_STORE": settings.store or "",
             "SLUICE_EVENTS": settings.events,
+            "SLUICE_DEV": "1" if settings.dev else "",
             "PYDANTIC_DISABLE_PLUGINS": "true",
         },
         linger_s=settings.linger_s,
         drain_timeout_s=settings.drain_timeout_s,
+        latches=settings.state / "latches.json",
     )
 
 
@@ -200,51 +206,6 @@ def settle_memory() -> None:
 # The control process
 
 
-class FileCompiler:
-    """Joins the compiler to the file, the environment and the state directory."""
-
-    def __init__(self, config: Path, state: Path, seal_key: bytes, *, defers_prices: bool = False) -> None:
-        """With `defers_prices` what only the price list tells is left out until `load_prices`."""
-        self._config = config
-        self._allocations = state / "allocations.json"
-        self._seal_key = seal_key
-        self._memo: Memo | None = None
-        self._defers_prices = defers_prices
-
-    def compile(self, version: int) -> Compiled:
-        """Give the file as a table of this version."""
-        from gateway.settings.allocations import read_allocations
-        from gateway.settings.compile import compile_config
-        from gateway.settings.memo import Memo
-        from gateway.settings.prices import PriceList
-
-        if self._memo is None:
-            self._memo = Memo(PriceList(is_deferred=self._defers_prices))
-        return compile_config(
-            self._config,
-            environ=os.environ,
-            version=version,
-            seal_key=self._seal_key,
-            previous=read_allocations(self._allocations),
-            memo=self._memo,
-        )
-
-    def load_prices(self) -> bool:
-        """Load the price list if a price was missed; True where compiling again gives more. Blocks a quarter second."""
-        if self._memo is None or not self._memo.prices.was_missed:
-            return False
-        self._memo.prices.load()
-        return True
-
-    def save(self, compiled: Any) -> None:
-        """Write down who owns which bucket, if the file does not say it already."""
-        from gateway.settings.allocations import read_allocations, write_allocations
-
-        # A flushed write may wait long for a busy disk; most edits move nobody.
-        if read_allocations(self._allocations) != compiled.allocations:
-            write_allocations(self._allocations, compiled.allocations)
-
-
 def run_control(options: argparse.Namespace) -> int:
     """Run the control process on the descriptors it inherited."""
     from gateway.processes.control import serve_control
@@ -265,11 +226,21 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
     """Give the rooms of the control process."""
     from gateway.control.publish import Publisher
     from gateway.processes.control import Rooms
+    from gateway.processes.file_compiler import FileCompiler
     from gateway.processes.state import read_seal_key
     from gateway.settings.reload import FileWatch
 
     # The first table of all must not wait for the price list; a later life's would have no prices until then.
-    compiler = FileCompiler(config, state, read_seal_key(state), defers_prices=not link.last_version)
+    allows_edits = os.environ.get("SLUICE_DEV") == "1"
+    compiler = FileCompiler(
+        config,
+        state,
+        read_seal_key(state),
+        environ=os.environ,
+        defers_prices=not link.last_version,
+        allows_edits=allows_edits,
+        serving=lambda: publisher.table,
+    )
     publisher = Publisher(
         compiler,
         publish=link.publish,
@@ -279,23 +250,31 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
         table=link.last_table,
     )
 
+    steered = steer(publisher, state, config, allows_edits=allows_edits)
+
     @cache
     def desk() -> MeteredDesk:
-        return open_desk(publisher, link, state)
+        return open_desk(publisher, link, state, steered.sighted)
 
     def open_port() -> Port:
         # Not before the first table is out: workers wait for that, nobody yet for this.
         from gateway.admin.server import AdminServer
+        from gateway.processes.file_compiler import validate_text
         from gateway.processes.operations import ControlOperations
+        from gateway.processes.rollout_operations import RolloutDesk
+        from gateway.processes.steering import ServedTable
 
         operations = ControlOperations(
             publisher=publisher,
             link=link,
             path=config,
             explain=explain_assignment,
-            validate=lambda text: validate_text(text, config),
+            validate=lambda text: validate_text(text, config, os.environ),
             facts=desk().desk.render,
             metrics=desk().meters.render,
+            steering=RolloutDesk(
+                steered.controller, steered.keeper, served=ServedTable(publisher, link), exposed=desk().exposed
+            ),
         )
         return AdminServer(operations, token=os.environ.get("SLUICE_ADMIN_TOKEN") or None)
 
@@ -305,10 +284,49 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
         if await asyncio.to_thread(compiler.load_prices):
             await publisher.reload("prices")
 
-    return Rooms(publisher, open_port, FileWatch([config]), desk, catch_up)
+    return Rooms(
+        publisher, open_port, FileWatch([config]), desk, catch_up, steer=steered.keep, end_steering=steered.close
+    )
 
 
-def open_desk(publisher: Publisher, link: ParentLink, state: Path) -> MeteredDesk:
+def steer(publisher: Publisher, state: Path, config: Path, *, allows_edits: bool) -> Steered:
+    """
+    Give what watches over rollouts, and have the publisher join what it decides into every table.
+
+    Raises:
+        StateError: What was decided before cannot be read.
+    """
+    from gateway.control.accepted import Accepted, ContentFile
+    from gateway.control.alerts import Alerts
+    from gateway.control.controller import Controller
+    from gateway.control.keep import StateKeeper
+    from gateway.processes.release_facts import EvidenceChild, ReleaseFacts
+    from gateway.processes.steering import ArmNow, OpenedOnce, Steered, Steering
+    from gateway.record.sighted import Sighted
+
+    clock = SystemClock()
+    sighted = Sighted(arm_of=ArmNow(publisher))
+    child = EvidenceChild((*COMMAND, "evidence", "--state", str(state)), os.environ)
+    source = ReleaseFacts(
+        sighted, weights_of=lambda release, epoch: steering.weights_of(release, epoch), ask=child.ask, clock=clock
+    )
+    keeper = StateKeeper(state)
+    post = OpenedOnce()
+    alerts = Alerts(post=post)
+    controller = Controller(
+        source=source,
+        keeper=keeper,
+        publish=publisher,
+        clock=clock,
+        alert=alerts.note,
+        accepted=Accepted(ContentFile(state / "contents.msgpack")),
+    )
+    steering = Steering(controller, sighted, config=str(config), allows_edits=allows_edits, alerts=alerts)
+    publisher.steer(steering)
+    return Steered(controller, keeper, sighted, alerts, post)
+
+
+def open_desk(publisher: Publisher, link: ParentLink, state: Path, sighted: Sighted) -> MeteredDesk:
     """Give where facts go, and what counts them; neither is at work yet."""
     from gateway.processes.meters import Meters
     from gateway.record.desk import FactDesk
@@ -325,13 +343,20 @@ def open_desk(publisher: Publisher, link: ParentLink, state: Path) -> MeteredDes
         if file is not None:
             meters.watch_file(file)
         desk.samples.use(store, None if file is None else file.parent)
+        opened.append(store)
         return meters.measured(store)
 
-    meters = Meters(publisher, link, environ=os.environ, clock=SystemClock())
+    async def exposed(release: str) -> dict[tuple[int, str], int]:
+        counts = await opened[-1].reader.count_exposures(release)
+        return {(key.epoch, key.arm): n for key, n in counts.items()}
+
+    opened: list[Store] = []
+
+    meters = Meters(publisher, link, environ=os.environ, clock=SystemClock(), taps=[sighted])
     redaction = RouteRedaction(lambda: publisher.table)
     desk = FactDesk(open_store, state / "facts.spool", clock=SystemClock(), folder=meters.fold)
     meters.watch_books(desk.account)
-    return MeteredDesk(desk, meters)
+    return MeteredDesk(desk, meters, exposed)
 
 
 def make_store(url: str | None, state: Path) -> Store:
@@ -354,11 +379,15 @@ class MeteredDesk:
     Attributes:
         desk: Where facts go.
         meters: What counts them.
+        exposed: Gives a release's exposed units by epoch and arm, from the store; raises while that is away.
     """
 
-    def __init__(self, desk: FactDesk, meters: Meters) -> None:
+    def __init__(
+        self, desk: FactDesk, meters: Meters, exposed: Callable[[str], Awaitable[Mapping[tuple[int, str], int]]]
+    ) -> None:
         self.desk = desk
         self.meters = meters
+        self.exposed = exposed
 
     def open(self, sock: socket.socket) -> None:
         """Take facts and begin to export."""
@@ -406,25 +435,32 @@ def explain_assignment(
     }
 
 
-def validate_text(text: str, config: Path) -> list[Finding]:
-    """Give everything wrong with `text` as a configuration that would stand where `config` does."""
-    from gateway.errors import ConfigError
-    from gateway.settings.allocations import Allocations
-    from gateway.settings.compile import compile_text
+# A child that reads evidence
 
-    try:
-        compile_text(
-            text,
-            name=config.name,
-            folder=config.parent,
-            environ=os.environ,
-            version=0,
-            seal_key=bytes(32),
-            previous=Allocations(),
-        )
-    except ConfigError as error:
-        return error.findings
-    return []
+
+def run_evidence(options: argparse.Namespace) -> int:
+    """Read a question from the input, write what the store says to the output, both as JSON."""
+    import msgspec
+
+    from gateway.record.evidence_query import EvidenceQuery
+    from gateway.record.store.engine import location_of, open_reader
+    from gateway.record.store.evidence import read_evidence
+    from gateway.record.store.reader import Reader
+
+    query = msgspec.json.decode(sys.stdin.buffer.read(), type=EvidenceQuery)
+    location = location_of(os.environ.get("SLUICE_STORE") or None, options.state)
+
+    async def read() -> int:
+        reader = Reader(open_reader(location), location)
+        try:
+            await reader.check()
+            sys.stdout.buffer.write(msgspec.json.encode(await read_evidence(reader, query)))
+        finally:
+            await reader.close()
+        return 0
+
+    os.nice(10)
+    return run_loop(read())
 
 
 # What child processes are started as
@@ -442,6 +478,8 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--drain-timeout", type=float, required=True)
     control.add_argument("--config", type=Path, required=True)
     control.add_argument("--facts-fd", type=int)
+    evidence = roles.add_parser("evidence")
+    evidence.add_argument("--state", type=Path, required=True)
     return parser
 
 
@@ -454,7 +492,7 @@ def main(argv: list[str]) -> int:
     logs = open_logs(os.environ)
     options = _parser().parse_args(argv)
     try:
-        return run_worker(options) if options.role == "worker" else run_control(options)
+        return {"worker": run_worker, "control": run_control, "evidence": run_evidence}[options.role](options)
     finally:
         logs.close()
 

@@ -2,134 +2,21 @@
 The operators' JSON endpoints: what each takes and gives.
 
 They only translate: what is asked of the running gateway is `Operations`, which the control process
-provides. ENDPOINTS is the whole list; the OpenAPI document and the authorisation test read it too.
+provides. ENDPOINTS is the whole list, those about rollouts among them; the OpenAPI document and the
+authorisation test read it too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
-
-import orjson
 from aiohttp import web
 
+from gateway.admin.endpoint import ApiError, Endpoint, finding_json, json_response
 from gateway.admin.openapi import render_openapi
-from gateway.errors import Finding
+from gateway.admin.operations import Operations
+from gateway.admin.rollouts import ROLLOUT_ENDPOINTS
 
 MAX_BODY_BYTES = 1024 * 1024
 """As large as a configuration may be."""
-
-Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """
-    What an operation gives.
-
-    Attributes:
-        body: Becomes JSON.
-        status: HTTP status.
-    """
-
-    body: Json
-    status: int = 200
-
-
-class Operations(Protocol):
-    """What may be asked of a running gateway."""
-
-    @property
-    def is_ready(self) -> bool:
-        """Say whether a table is in use and workers serve it."""
-        ...
-
-    def status(self) -> Json:
-        """Give versions, workers and what is wrong."""
-        ...
-
-    def config(self) -> Json:
-        """Give the configuration in use, without secrets."""
-        ...
-
-    async def reload(self) -> Answer:
-        """Read the file again, and wait for the workers."""
-        ...
-
-    async def restart(self) -> Answer:
-        """Replace the workers one by one."""
-        ...
-
-    async def validate(self, text: str) -> list[Finding]:
-        """Give everything wrong with this text as a configuration."""
-        ...
-
-    def explain(self, route: str, user: str, segments: Mapping[str, str]) -> Json | None:
-        """Give which arm and why; None when there is no such route."""
-        ...
-
-    async def metrics(self, accept: str) -> tuple[bytes, str]:
-        """Give the metrics page a scraper with this Accept header wants, and its content type."""
-        ...
-
-
-class ApiError(Exception):
-    """An endpoint's refusal; becomes `{"error": {"code", "message"}}`."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-
-
-Respond = Callable[[Operations, web.Request], Awaitable[web.Response]]
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """
-    One operation at one path.
-
-    Attributes:
-        method: HTTP method.
-        path: Exact path; there are no patterns.
-        summary: For the OpenAPI document.
-        respond: What answers it.
-        is_open: Answered without a token: it says nothing but alive or ready.
-        parameters: Query parameters by name, with their meaning; a trailing `?` means it may be left out.
-        takes: Content type of the request body, if one is read.
-        statuses: What it answers beside 200, with the meaning.
-    """
-
-    method: str
-    path: str
-    summary: str
-    respond: Respond
-    is_open: bool = False
-    parameters: tuple[tuple[str, str], ...] = ()
-    takes: str | None = None
-    statuses: tuple[tuple[int, str], ...] = ()
-
-
-def json_response(body: object, status: int = 200) -> web.Response:
-    """Give `body` as JSON."""
-    text = orjson.dumps(body, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    return web.Response(body=text, status=status, content_type="application/json")
-
-
-def finding_json(finding: Finding) -> Json:
-    """Give a finding field by field, and as the line a person reads."""
-    return {
-        "file": finding.file,
-        "line": finding.line,
-        "column": finding.column,
-        "key_path": finding.key_path,
-        "problem": finding.problem,
-        "remedy": finding.remedy,
-        "text": str(finding),
-    }
 
 
 async def _livez(_: Operations, __: web.Request) -> web.Response:
@@ -240,5 +127,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         parameters=(("route", "Route name."), ("user", "User id."), ("segment.NAME?", "Value of a segment.")),
         statuses=((400, "A parameter is missing or unknown."), (404, "No such route.")),
     ),
+    *ROLLOUT_ENDPOINTS,
     Endpoint("GET", "/api/openapi.json", "This list as an OpenAPI document.", _openapi),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from gateway import __version__
@@ -37,8 +37,18 @@ class EndpointFacts(Protocol):
         ...
 
     @property
+    def parts(self) -> tuple[tuple[str, str], ...]:
+        """Give the path's parts in braces and their meaning."""
+        ...
+
+    @property
     def takes(self) -> str | None:
         """Give the body's content type."""
+        ...
+
+    @property
+    def schema(self) -> Mapping[str, Any] | None:
+        """Give the body's JSON Schema; None for text."""
         ...
 
     @property
@@ -84,22 +94,31 @@ def _operation(endpoint: EndpointFacts) -> dict[str, Any]:
         str(status): {"description": meaning} for status, meaning in sorted(statuses.items())
     }
     operation: dict[str, Any] = {
-        "operationId": f"{endpoint.method.lower()}_{endpoint.path.strip('/').replace('/', '_').replace('.', '_')}",
+        "operationId": _operation_id(endpoint),
         "summary": endpoint.summary,
         "responses": responses,
         "security": [] if endpoint.is_open else [{"token": []}, {}],
     }
-    if endpoint.parameters:
-        operation["parameters"] = [
-            {
-                "name": name.removesuffix("?"),
-                "in": "query",
-                "required": not name.endswith("?"),
-                "description": meaning,
-                "schema": {"type": "string"},
-            }
-            for name, meaning in endpoint.parameters
-        ]
+    parameters = [_parameter(name, meaning, "path") for name, meaning in endpoint.parts]
+    parameters += [_parameter(name, meaning, "query") for name, meaning in endpoint.parameters]
+    if parameters:
+        operation["parameters"] = parameters
     if endpoint.takes:
-        operation["requestBody"] = {"required": True, "content": {endpoint.takes: {"schema": {"type": "string"}}}}
+        schema = dict(endpoint.schema) if endpoint.schema is not None else {"type": "string"}
+        operation["requestBody"] = {"required": True, "content": {endpoint.takes: {"schema": schema}}}
     return operation
+
+
+def _operation_id(endpoint: EndpointFacts) -> str:
+    words = endpoint.path.strip("/").translate(str.maketrans("/.", "__", "{}"))
+    return f"{endpoint.method.lower()}_{words}"
+
+
+def _parameter(name: str, meaning: str, place: str) -> dict[str, Any]:
+    return {
+        "name": name.removesuffix("?"),
+        "in": place,
+        "required": not name.endswith("?"),
+        "description": meaning,
+        "schema": {"type": "string"},
+    }

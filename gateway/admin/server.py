@@ -15,8 +15,10 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from gateway.admin.api import ENDPOINTS, MAX_BODY_BYTES, ApiError, Endpoint, Operations, json_response
+from gateway.admin.api import ENDPOINTS, MAX_BODY_BYTES
 from gateway.admin.auth import Caller, Gatekeeper
+from gateway.admin.endpoint import ApiError, Endpoint, json_response
+from gateway.admin.operations import Operations
 
 log = logging.getLogger(__name__)
 

@@ -23,6 +23,10 @@ class UnreachableError(SluiceError):
     """Nobody answers at the operators' port, or not what one expects; the message says the way out."""
 
 
+class RefusedError(UnreachableError):
+    """Somebody answers and does not let us in: no outage, so nothing may go round it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reply:
     """
@@ -69,13 +73,18 @@ class OperatorsClient:
     Asks one operators' port; follows no redirect and no proxy variable, so the token goes nowhere else.
 
     Raises (every method):
-        UnreachableError: No connection, no answer in time, no JSON, or the token is refused.
+        UnreachableError: No connection, no answer in time, or no JSON.
+        RefusedError: The token is refused.
     """
 
     def __init__(self, url: str, *, token: str | None = None, timeout_s: float = 30.0) -> None:
         self.url = url
         self._token = token
         self._timeout_s = timeout_s
+
+    def waiting(self, timeout_s: float) -> OperatorsClient:
+        """Give the same client with another patience."""
+        return OperatorsClient(self.url, token=self._token, timeout_s=timeout_s)
 
     def get(self, path: str) -> Reply:
         """Give the answer to GET."""
@@ -104,7 +113,7 @@ class OperatorsClient:
         if reply.status in (401, 403):
             reason = reply.body.get("error", {}).get("message", "refused")
             message = f"the gateway at {self.url} refuses: {reason}; set SLUICE_ADMIN_TOKEN"
-            raise UnreachableError(message)
+            raise RefusedError(message)
         return reply
 
     def _connection(self) -> http.client.HTTPConnection:

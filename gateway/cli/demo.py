@@ -1,9 +1,9 @@
 """
 `sluice demo`: a simulated provider, a real gateway and the real `openai` client, on this machine.
 
-A story in four acts: 5 % of users get a candidate; one edit makes it 50 % while they talk; a broken
-file changes nothing; and what was seen is added up. What it claims it has counted, and it exits with 1
-when a claim did not hold.
+A story in five acts: 5 % of users get a candidate; one edit makes it 50 % while they talk; a broken
+file changes nothing; a candidate that breaks some answers is rolled back by itself; and what was seen
+is added up. What it claims it has counted, and it exits with 1 when a claim did not hold.
 """
 
 from __future__ import annotations
@@ -33,9 +33,12 @@ from gateway.tasks import TaskGroup
 NAME = "demo"
 HELP = "show it all at work on this machine"
 
-DEADLINE_S = 55.0
+DEADLINE_S = 110.0
 NOTICED_WITHIN_S = 5.0
 MOST_OVERTIME_S = 7.0
+ROLLED_BACK_WITHIN_S = 60.0
+"""Long before that there is evidence enough; a machine that is very busy takes its time."""
+
 MIN_KEPT = 3
 """People of the candidate that must have asked before and after the edit for a claim about them."""
 
@@ -74,7 +77,31 @@ routes:
 """
 """The same as configs/demo.yaml."""
 
-_SMALL, _HALF, _BROKEN = "small", "half", "broken"
+BROKEN_SHARE = 0.08
+BEHAVIOUR = f"""\
+default: {{latency_ms: 60, ttft_ms: 90, spread_ratio: 0.25, tokens_per_s: 250}}
+models:
+  sim-shaky: {{latency_ms: 60, ttft_ms: 90, spread_ratio: 0.25, tokens_per_s: 250, error_rate: {BROKEN_SHARE}}}
+"""
+"""How the simulated provider behaves: one of its models breaks some of its answers."""
+
+SPLIT = """\
+      name: support-v8
+      split: {arms: {current: 95%, concise: 5%}, baseline: current}
+"""
+ROLLOUT = """\
+      name: support-v9
+      rollout:
+        baseline: current
+        candidate: cheaper
+        change_type: model_swap_same_tier
+        stages: [{at: 20%, min_duration: 2d}, {at: 100%}]
+"""
+CHEAPER = """\
+      cheaper: {like: current, model: sim-shaky}
+"""
+
+_SMALL, _HALF, _BROKEN, _ROLLOUT, _AFTER = "small", "half", "broken", "rollout", "after"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -138,12 +165,13 @@ class Story:
         self._ledger = Ledger()
         self._heard = asyncio.Event()
         self._served_ms = 0.0
+        self._gone_after_s = 0.0
 
     async def play(self) -> int:
         """Play it to the end; give the exit code."""
         self._screen.say("Sluice demo: a gateway that decides, per user, which prompt answers.", "bold")
-        self._screen.say("No key, no network. It ends by itself in about half a minute.", "dim")
-        await self._cast.open(config_for)
+        self._screen.say("No key, no network. It ends by itself in about a minute.", "dim")
+        await self._cast.open(config_for, behaviour=BEHAVIOUR)
         tasks = TaskGroup()
         try:
             traffic = tasks.spawn(self._make_traffic())
@@ -151,6 +179,7 @@ class Story:
             await self._show_split()
             await self._edit()
             await self._break()
+            await self._roll_out()
             self._ledger.begin("", self._clock.now_s())
         finally:
             await tasks.close()
@@ -226,21 +255,58 @@ class Story:
         self._claim("the broken file was refused by line and column, the table before went on", is_kept)
         self._claim(f"{answered} more answers while it was broken", answered > 0)
 
+    async def _roll_out(self) -> None:
+        self._screen.title(4, f"A rollout to a cheaper model, which breaks {BROKEN_SHARE:.0%} of its answers")
+        before = config_for(self._cast.provider_url)
+        self._screen.diff(before, after := rollout_of(before))
+        await self._save(after, _is_served_anew(self._cast.status()["config_hash"]))
+        begun_s = self._clock.now_s()
+        self._ledger.begin(_ROLLOUT, begun_s)
+        draw = partial(render_split, self._ledger, _ROLLOUT, ("current", "cheaper"), bar_cells=self._screen.bar_cells)
+        with self._screen.picture(draw):
+            rollout = await self._until_rolled_back(begun_s)
+        self._gone_after_s = self._clock.now_s() - begun_s
+        share = self._ledger.arms(_ROLLOUT, ("cheaper",))["cheaper"].user_ratio
+        self._claim(f"{share:.0%} of users were in the first stage", 0.05 < share < 0.4)
+        if rollout is None:
+            self._claim("the candidate was rolled back", is_so=False)
+            return
+        entry = await asyncio.to_thread(self._cast.newest_entry, "rolled_back")
+        self._screen.say("from the journal:", "dim")
+        self._screen.wrap(f"{entry['id']}: {entry['sentence']}", "yellow", hang="  ")
+        self._claim(f"rolled back by {entry['who']} after {self._gone_after_s:.0f} s", entry["who"] == "controller")
+        await self._watch(_AFTER, for_s=self._act_s / 2)
+        after_it = self._ledger.arms(_AFTER, ("current", "cheaper"))
+        self._claim(
+            "from then on everybody had the baseline", after_it["cheaper"].n_users == 0 < after_it["current"].n_users
+        )
+
+    async def _until_rolled_back(self, begun_s: float) -> dict[str, Any] | None:
+        while self._clock.now_s() < begun_s + ROLLED_BACK_WITHIN_S:
+            rollout = await asyncio.to_thread(self._cast.rollout, "support-v9")
+            if rollout.get("phase") == "rolled_back":
+                return rollout
+            await asyncio.sleep(0.2)
+        return None
+
     def _tell(self) -> int:
         """Add up, and say what comes next."""
-        n_torn = sum(self._ledger.n_torn(act) for act in (_SMALL, _HALF, _BROKEN))
-        n_failed = sum(self._ledger.errors.values())
+        good = (_SMALL, _HALF, _BROKEN, _AFTER)
+        n_torn = sum(self._ledger.n_torn(act) for act in good)
+        n_failed = sum(self._ledger.n_failed(act) for act in good)
+        n_asked = sum(self._ledger.n_answered(act) for act in good) + n_failed
         self._claim("every user had one prompt throughout an act", not n_torn)
-        self._claim(f"{self._ledger.n_results} requests, {n_failed or 'none'} failed", not n_failed)
-        self._screen.title(4, "What was seen")
+        self._claim(f"{n_asked} requests without that candidate, {n_failed or 'none'} failed", not n_failed)
+        self._screen.title(5, "What was seen")
         for claim in self.claims:
             self._screen.tick(claim.text, is_so=claim.is_so)
-        for kind, count in self._ledger.errors.items():
-            self._screen.say(f"  {count} × {kind}", "red")
         self._screen.say()
         held = all(claim.is_so for claim in self.claims)
         self._screen.wrap(
-            sentence_for(self._served_ms) if held else "Not everything held: see what is marked above.", "bold"
+            sentence_for(self._served_ms, self._gone_after_s)
+            if held
+            else "Not everything held: see what is marked above.",
+            "bold",
         )
         if held:
             self._screen.say()
@@ -279,12 +345,18 @@ class Story:
         self.claims.append(Claim(text, is_so))
 
 
-def sentence_for(served_ms: float) -> str:
-    """Give what happened, for somebody who reads one sentence."""
+def sentence_for(served_ms: float, gone_after_s: float) -> str:
+    """Give what happened, for somebody who reads two sentences."""
     return (
         f"Saving a file moved a new prompt from 5 % to 50 % of users within {served_ms:.0f} ms; nobody who had it "
-        "lost it, no request failed, and a broken file changed nothing."
+        "lost it, and a broken file changed nothing. A model that broke one answer in twelve was taken back by "
+        f"itself after {gone_after_s:.0f} s, before most users met it."
     )
+
+
+def rollout_of(config: str) -> str:
+    """Give the demo's configuration with a rollout to a model that breaks some of its answers."""
+    return config.replace("    release:\n", f"{CHEAPER}    release:\n").replace(SPLIT, ROLLOUT)
 
 
 def config_for(provider_url: str) -> str:

@@ -71,17 +71,20 @@ class Cast:
             self._temporary.cleanup()
             signal.signal(signal.SIGINT, before)
 
-    async def open(self, render_config: Callable[[str], str]) -> None:
+    async def open(self, render_config: Callable[[str], str], *, behaviour: str = "{}\n") -> None:
         """
         Start both and wait until they serve.
 
         Args:
             render_config: Gives the gateway's file, from the provider's base URL.
+            behaviour: How the provider behaves, as `sluice provider --describe` reads it.
 
         Raises:
             DemoError: One of them did not start in time; the message ends with what it said.
         """
-        provider = self._start("provider", "--port", "0")
+        described = self.folder / "provider.yaml"
+        described.write_text(behaviour, encoding="utf-8")
+        provider = self._start("provider", "--port", "0", "--describe", str(described))
         self.provider_url = await self._until(provider, "provider", self._said_by_provider)
         self.save(render_config(self.provider_url))
         state = self.folder / "state"
@@ -101,6 +104,16 @@ class Cast:
         """Give what the operators' port says about the gateway."""
         status: dict[str, Any] = fetch_json(f"{self.operators_url}/api/status")
         return status
+
+    def rollout(self, release: str) -> dict[str, Any]:
+        """Give how a rollout stands; empty while there is none of this name."""
+        rollout: dict[str, Any] = fetch_json(f"{self.operators_url}/api/rollouts/{release}")
+        return {} if "error" in rollout else rollout
+
+    def newest_entry(self, kind: str) -> dict[str, Any]:
+        """Give the newest journal entry of a kind; empty where there is none."""
+        journal = fetch_json(f"{self.operators_url}/api/journal?limit=100")
+        return next((entry for entry in journal["entries"] if entry["kind"] == kind), {})
 
     def received(self, limit: int) -> list[dict[str, Any]]:
         """Give the newest requests as the provider got them."""

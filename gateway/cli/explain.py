@@ -1,4 +1,4 @@
-"""`sluice explain --route R --user U`: which arm, and why."""
+"""`sluice explain --route R --user U`: which arm, and why. `sluice explain DECISION`: why a decision fell."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 from unicodedata import normalize
 
 from gateway.assign.choose import choose
+from gateway.cli.client import DEFAULT_STATE, add_client_arguments
+from gateway.cli.explain_decision import explain_decision
 from gateway.cli.terminal import say, say_json, warn
 from gateway.domain.identity import Identity
 from gateway.domain.release import Assignment, Reason, Release, Unit
@@ -17,7 +19,7 @@ from gateway.domain.route import Route
 from gateway.errors import StateError
 
 NAME = "explain"
-HELP = "say which arm a user gets, and why"
+HELP = "say which arm a user gets and why, or why a decision fell"
 
 _WHY = {
     Reason.BUCKET: "the user's bucket belongs to it",
@@ -32,22 +34,32 @@ _WHY = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add who is asked about, and where the configuration and the state are."""
-    parser.add_argument("--route", required=True, help="the route's name, what apps send as `model`")
-    parser.add_argument("--user", required=True, help="the user id, or whatever the release's unit is")
+    parser.add_argument("decision", nargs="?", metavar="DECISION", help="a journal entry's id, such as support-v8-17")
+    parser.add_argument("--route", help="the route's name, what apps send as `model`")
+    parser.add_argument("--user", help="the user id, or whatever the release's unit is")
     parser.add_argument("--segment", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
     parser.add_argument("--config", default="sluice.yaml", help="the configuration (sluice.yaml)")
-    parser.add_argument("--state", default=".sluice", help="the state directory (./.sluice)")
+    add_client_arguments(parser)
     parser.add_argument("--json", action="store_true", help="for scripts")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explain one assignment."""
+    """Explain a decision, or one assignment."""
+    if args.decision is not None:
+        return explain_decision(args)
+    if args.route is None or args.user is None:
+        warn("sluice explain: say a DECISION, or --route and --user")
+        return 2
+    return _explain_assignment(args)
+
+
+def _explain_assignment(args: argparse.Namespace) -> int:
     from gateway.settings.allocations import read_allocations
     from gateway.settings.compile import compile_config
 
     segments = dict(pair.partition("=")[::2] for pair in args.segment)
     try:
-        previous = read_allocations(Path(args.state) / "allocations.json")
+        previous = read_allocations(Path(args.state or DEFAULT_STATE) / "allocations.json")
     except StateError as error:
         warn(f"sluice: {error}")
         return 2

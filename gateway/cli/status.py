@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.cli.client import add_client_arguments, open_client
 from gateway.cli.terminal import say, say_json
+from gateway.report.words import one_line
 
 NAME = "status"
 HELP = "show what a running gateway is doing"
@@ -39,6 +40,7 @@ def render_status(body: dict[str, Any]) -> str:
     if counted[0]:
         lines.append(f"{counted[0] / counted[1]:.1%} of {counted[1]} routed requests name no user and get the baseline")
     lines += _facts_of(body.get("facts"))
+    lines += _steering_of(body.get("steering"))
     lines += [f"  {finding['text']}" for finding in body["findings"]]
     lines += [f"  warning: {warning['text']}" for warning in body["warnings"]]
     lines += [
@@ -62,6 +64,25 @@ def _facts_of(facts: dict[str, Any] | None) -> list[str]:
         why = f": {facts['store_error']}" if facts["store_error"] else ""
         lines.append(f"store {facts['store']}{why}; requests are served all the same")
     return lines
+
+
+def _steering_of(steering: dict[str, Any] | None) -> list[str]:
+    """Give a line per rollout and split, and one for what is latched beside them."""
+    if steering is None:
+        return []
+    lines = [f"{one['release']}: {one['sentence']} It waits for {one['waits_for']}." for one in steering["rollouts"]]
+    for split in steering["splits"]:
+        arms = [
+            f"{arm['arm']} stopped" if arm["is_stopped"] else f"{arm['arm']} {arm['weight_pct']:g} %"
+            for arm in split["arms"]
+        ]
+        lines.append(f"{split['release']}: {split['route']} is split between {', '.join(arms)}.")
+    named = {one["release"] for one in (*steering["rollouts"], *steering["splits"])}
+    others = [latch for latch in steering["latches"] if latch["release"] not in named]
+    lines += [
+        f"latched: {latch['release']}, {latch['arm'] or 'every candidate'}: {latch['sentence']}" for latch in others
+    ]
+    return [one_line(line) for line in lines]
 
 
 def _verdict_of(body: dict[str, Any]) -> str:

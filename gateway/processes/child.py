@@ -20,6 +20,7 @@ class Child:
     Attributes:
         line: Where its frames come from.
         version: Version of the last table it acknowledged; 0 for none.
+        held: Serial of the latches it keeps to; 0 for none.
         status: The last it said about itself.
         is_ready: It serves.
         is_draining: It was told to finish and leave.
@@ -30,6 +31,7 @@ class Child:
     def __init__(self, process: asyncio.subprocess.Process, line: Line, *, clock: Clock) -> None:
         self.line = line
         self.version = 0
+        self.held = 0
         self.status = WorkerStatus(in_flight=0)
         self.is_ready = False
         self.is_draining = False

@@ -19,6 +19,8 @@ from typing import Any, Protocol
 
 from gateway.clock import Clock
 from gateway.control.publish import Publisher, Result
+from gateway.errors import StateError
+from gateway.processes.giving_way import ImportsGiveWay
 from gateway.processes.line import Line
 from gateway.processes.link import ParentLink
 from gateway.tasks import TaskGroup
@@ -77,6 +79,8 @@ class Rooms:
         watch: Says when a file changed.
         make_facts: Makes where facts go, once the operators' server answers; None to leave them with the workers.
         catch_up: Does what the start could not wait for, last of all; None where there is nothing.
+        steer: Watches over rollouts from the first table on, until cancelled; None where there are none.
+        end_steering: Keeps what they have counted, at the end.
     """
 
     publisher: Publisher
@@ -84,6 +88,8 @@ class Rooms:
     watch: Watch
     make_facts: Callable[[], Facts] | None = None
     catch_up: Callable[[], Coroutine[Any, Any, None]] | None = None
+    steer: Callable[[], Coroutine[Any, Any, None]] | None = None
+    end_steering: Callable[[], Coroutine[Any, Any, None]] | None = None
 
 
 class ControlProcess:
@@ -97,12 +103,19 @@ class ControlProcess:
         self._watch = rooms.watch
         self._make_facts = rooms.make_facts
         self._catch_up = rooms.catch_up
+        self._steer = rooms.steer
+        self._end_steering = rooms.end_steering
         self._facts: Facts | None = None
         self._tasks = TaskGroup()
         self._left = asyncio.Event()
+        self._imports = ImportsGiveWay()
 
     async def serve(self, sock: socket.socket, facts_sock: socket.socket | None = None) -> int:
         """Run until told to leave (0), refused (2) or orphaned (3)."""
+        with self._imports.installed():
+            return await self._serve(sock, facts_sock)
+
+    async def _serve(self, sock: socket.socket, facts_sock: socket.socket | None) -> int:
         self._tasks.spawn(self._link.beat())
         hearing = self._tasks.spawn(self._link.listen(self._reload_for_signal))
         try:
@@ -114,6 +127,8 @@ class ControlProcess:
             # who calls it now is answered once the port is up, and nobody's start waits for that.
             self._link.note_ready()
             self._tasks.spawn(self._follow_files())
+            if self._steer is not None:
+                self._tasks.spawn(self._steer())
             # In a thread, or what was sent would not leave before all of it is imported.
             self._port = await asyncio.to_thread(self._make_port)
             await self._port.open(sock)
@@ -132,6 +147,8 @@ class ControlProcess:
             if self._facts is not None:
                 await self._facts.close()
             await self._tasks.close()
+            if self._end_steering is not None:
+                await self._end_steering()
             await self._link.close()
 
     def leave(self) -> None:
@@ -147,7 +164,9 @@ class ControlProcess:
             await self._reload("file")
 
     async def _reload(self, cause: str) -> None:
-        await self._publisher.reload(cause)
+        # What is still being imported since the start would take half of the time that an edit has.
+        with self._imports.urgent():
+            await self._publisher.reload(cause)
         self._watch.watch(self._publisher.files)
 
 
@@ -169,6 +188,13 @@ async def serve_control(
     except (TimeoutError, ConnectionError) as error:
         log.error("no parent to work for", extra={"cause": str(error)})
         return EXIT_ORPHANED
-    process = ControlProcess(link, build(link))
+    try:
+        rooms = build(link)
+    except StateError as error:
+        link.refuse([str(error)])
+        log.error("the state directory cannot be used", extra={"cause": str(error)})
+        await link.close()
+        return EXIT_REFUSED
+    process = ControlProcess(link, rooms)
     loop.add_signal_handler(signal.SIGTERM, process.leave)
     return await process.serve(sock, facts_sock)

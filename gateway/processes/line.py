@@ -44,6 +44,8 @@ class Kind(IntEnum):
     RELOAD = 9
     RESTART = 10
     RESTARTED = 11
+    LATCH = 12
+    HELD = 13
 
 
 @dataclass(frozen=True, slots=True)

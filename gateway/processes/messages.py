@@ -114,6 +114,29 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True)
+class Latched:
+    """
+    Parent to worker: what gets nothing, whatever the table says.
+
+    Attributes:
+        serial: Counts up with every reading of the latch file; 0 for none yet.
+        arms: Names of arms by release; an empty name means every candidate of that release.
+        everything: The latch file cannot be read: every candidate of every release.
+    """
+
+    serial: int
+    arms: dict[str, list[str]] = field(default_factory=dict)
+    everything: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Worker to parent: it keeps to the latches of this serial."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
 class Restart:
     """Control to parent: replace the workers one by one. `ticket` comes back with the report."""
 

@@ -16,7 +16,7 @@ from gateway.domain.provider import Provider
 from gateway.processes.link import ParentLink
 from gateway.record.account import Account
 from gateway.record.failures import FailureLog
-from gateway.record.fold import Fold, verdict_of
+from gateway.record.fold import FactTap, Fold, verdict_of
 from gateway.record.measured import ClosableStore, MeasuredStore
 from gateway.tasks import TaskGroup
 from gateway.telemetry.accumulate import Accumulator
@@ -40,7 +40,14 @@ class Meters:
     """
 
     def __init__(
-        self, publisher: Publisher, link: ParentLink, *, environ: Mapping[str, str], clock: Clock, instance: str = ""
+        self,
+        publisher: Publisher,
+        link: ParentLink,
+        *,
+        environ: Mapping[str, str],
+        clock: Clock,
+        instance: str = "",
+        taps: Sequence[FactTap] = (),
     ) -> None:
         """
         Make them.
@@ -51,6 +58,7 @@ class Meters:
             environ: For `OTEL_*` and SLUICE_EVENTS.
             clock: The time.
             instance: Tells this gateway from others; empty for the host's name.
+            taps: Who else wants to hear of every fact, as it comes.
         """
         self._publisher = publisher
         self._clock = clock
@@ -67,7 +75,7 @@ class Meters:
         self._failures = FailureLog(clock)
         self._tasks = TaskGroup()
         exports = [self._export] if self._export.lanes else []
-        self.fold = Fold(accumulator, table=self._table, taps=[self._failures, *exports])
+        self.fold = Fold(accumulator, table=self._table, taps=[*taps, self._failures, *exports])
         accumulator.ask(build_source(__version__))
         accumulator.ask(fleet_source(lambda: link.fleet))
         accumulator.ask(publisher_source(publisher, clock))

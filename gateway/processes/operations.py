@@ -8,7 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from gateway import __version__
-from gateway.admin.api import Answer, Json, finding_json
+from gateway.admin.endpoint import finding_json
+from gateway.admin.operations import Answer, Json, RolloutOperations
 from gateway.control.publish import Publisher, PublishReport, Result
 from gateway.domain.provider import Provider
 from gateway.domain.release import BUCKETS
@@ -28,7 +29,12 @@ Validate = Callable[[str], list[Finding]]
 
 
 class ControlOperations:
-    """Implements `admin.api.Operations`."""
+    """
+    Implements `admin.operations.Operations`.
+
+    Attributes:
+        steering: What may be asked about rollouts; None where nothing is steered.
+    """
 
     def __init__(
         self,
@@ -40,7 +46,9 @@ class ControlOperations:
         validate: Validate,
         facts: Callable[[], Json] | None = None,
         metrics: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None,
+        steering: RolloutOperations | None = None,
     ) -> None:
+        self.steering = steering
         self._publisher = publisher
         self._link = link
         self._path = path
@@ -79,6 +87,7 @@ class ControlOperations:
             "findings": [finding_json(finding) for finding in refused.findings] if refused is not None else [],
             "warnings": [finding_json(warning) for warning in self._publisher.warnings],
             "facts": self._facts() if self._facts is not None else None,
+            "steering": self.steering.rollouts() if self.steering is not None else None,
         }
 
     def config(self) -> Json:

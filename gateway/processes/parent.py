@@ -15,15 +15,18 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gateway.clock import Clock
 from gateway.processes.child import Child, start_child
 from gateway.processes.keeper import Keeper
+from gateway.processes.latches import LOOK_EVERY_S, LatchWatch
 from gateway.processes.line import Frame, Kind
 from gateway.processes.messages import (
     Ack,
     Drain,
     Fleet,
+    Held,
     Hello,
     Refused,
     Restart,
@@ -64,6 +67,7 @@ class Plan:
         start_timeout_s: From the start until everything serves.
         ready_timeout_s: For a newcomer in a rolling restart.
         silence_s: A child that says nothing for this long hangs and is killed.
+        latches: The latch file; None where nothing can be rolled back.
     """
 
     worker_argv: tuple[str, ...]
@@ -74,6 +78,7 @@ class Plan:
     start_timeout_s: float = 60.0
     ready_timeout_s: float = 10.0
     silence_s: float = 30.0
+    latches: Path | None = None
 
 
 class Parent:
@@ -104,6 +109,7 @@ class Parent:
         self._born_s = clock.now_s()
         self._table: bytes | None = None
         self._hello = Hello()
+        self._latches = LatchWatch(plan.latches) if plan.latches is not None else None
         self._tasks = TaskGroup()
         self._is_fleet_due = False
         self._changed = asyncio.Event()
@@ -119,6 +125,10 @@ class Parent:
     async def serve(self) -> int:
         """Run everything until told to stop; give the exit code: 0, 1 when something failed, 2 when refused."""
         raise_fd_limit()
+        if self._latches is not None:
+            # Before any worker is born: what is latched gets nothing from its first request on.
+            self._latches.look()
+            self._tasks.spawn(self._follow_latches(self._latches))
         self._control.open()
         for keeper in self._workers:
             keeper.open()
@@ -169,6 +179,7 @@ class Parent:
         async def start() -> Child:
             argv = (*self._plan.worker_argv, "--slot", str(index))
             child = await start_child(argv, self._slots[index], environ=self._plan.environ, clock=self._clock)
+            self._tell_latches(child)
             if self._table is not None:
                 child.line.send(Kind.TABLE, self._table)
             return child
@@ -228,6 +239,9 @@ class Parent:
             child.note_ready()
         elif frame.kind is Kind.ACK:
             child.version = decode_message(frame.payload, Ack).version
+        elif frame.kind is Kind.HELD:
+            child.held = decode_message(frame.payload, Held).serial
+            self._note_held()
         self._note_change()
 
     def _note_change(self) -> None:
@@ -281,6 +295,28 @@ class Parent:
         if silent_s > self._plan.silence_s:
             log.error("process hangs, killing it", extra={"post": keeper.name, "pid": child.pid, "silent_s": silent_s})
             child.kill()
+
+    # Latches
+
+    async def _follow_latches(self, latches: LatchWatch) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            if latches.look():
+                log.warning(
+                    "latches read", extra={"releases": len(latches.latched.arms), "serial": latches.latched.serial}
+                )
+                for worker in self._worker_children():
+                    self._tell_latches(worker)
+                self._note_held()
+
+    def _tell_latches(self, worker: Child) -> None:
+        payload = self._latches.payload if self._latches is not None else None
+        if payload is not None:
+            worker.line.send(Kind.LATCH, payload)
+
+    def _note_held(self) -> None:
+        if self._latches is not None:
+            self._latches.note_held(child.held for child in self._worker_children())
 
     # Restarting
 
@@ -344,6 +380,8 @@ class Parent:
 
     async def _close(self) -> None:
         await self._tasks.close()
+        if self._latches is not None:
+            self._latches.close()
         if self._control.current is not None and not self._is_hurried:
             self._control.stop_filling()
             self._control.current.terminate()

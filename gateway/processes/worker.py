@@ -11,12 +11,22 @@ import asyncio
 import logging
 import signal
 import socket
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Protocol
 
 from gateway.domain.table import RoutingTable, decode_table
 from gateway.processes.line import Frame, Kind, Line
-from gateway.processes.messages import Ack, Drain, WorkerStatus, decode_message, decode_versioned, encode_message
+from gateway.processes.messages import (
+    Ack,
+    Drain,
+    Held,
+    Latched,
+    WorkerStatus,
+    decode_message,
+    decode_versioned,
+    encode_message,
+)
 from gateway.tasks import TaskGroup
 
 log = logging.getLogger(__name__)
@@ -35,6 +45,17 @@ class DataPlane(Protocol):
 
     def publish(self, table: RoutingTable) -> None:
         """Swap the table."""
+        ...
+
+    def hold(self, latched: Mapping[str, frozenset[str] | None], *, everything: bool) -> None:
+        """
+        Give these arms nothing, in the table in use and in every later one, until told otherwise.
+
+        Args:
+            latched: Names of arms by release, None for every candidate of it. All there are: what was held before
+                and is not among them is let go. Unknown names are kept, for a later table may know them.
+            everything: Every candidate of every release.
+        """
         ...
 
     async def listen(self, sock: socket.socket) -> None:
@@ -131,6 +152,17 @@ class Worker:
             await self._use_table(frame.payload)
         elif frame.kind is Kind.DRAIN:
             self.leave(decode_message(frame.payload, Drain))
+        elif frame.kind is Kind.LATCH:
+            self._hold(decode_message(frame.payload, Latched))
+
+    def _hold(self, latched: Latched) -> None:
+        arms = {release: None if "" in names else frozenset(names) for release, names in latched.arms.items()}
+        try:
+            self._plane.hold(arms, everything=latched.everything)
+        except Exception:  # A worker that dies of it would be born again with the same latches.
+            log.exception("latches refused, the table goes on as it is", extra={"serial": latched.serial})
+            return
+        self._line.send(Kind.HELD, encode_message(Held(latched.serial)))
 
     async def _use_table(self, payload: bytes) -> None:
         version, encoded = decode_versioned(payload)

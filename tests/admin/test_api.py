@@ -9,7 +9,9 @@ import orjson
 import pytest
 from aiohttp.test_utils import make_mocked_request
 
-from gateway.admin.api import ENDPOINTS, Answer, ApiError, finding_json
+from gateway.admin.api import ENDPOINTS
+from gateway.admin.endpoint import ApiError
+from gateway.admin.operations import Answer
 from gateway.errors import Finding
 
 
@@ -17,6 +19,7 @@ class Toy:
     """A gateway with one route."""
 
     is_ready = True
+    steering = None
 
     def status(self) -> dict[str, Any]:
         return {"version": 7}
@@ -83,9 +86,3 @@ async def test_explain_says_what_is_wrong(query: str, status: int, code: str) ->
     with pytest.raises(ApiError) as caught:
         await ask("GET", f"/api/explain{query}")
     assert (caught.value.status, caught.value.code) == (status, code)
-
-
-def test_finding_in_fields() -> None:
-    """A finding comes in fields for scripts and as a line for people."""
-    body = finding_json(Finding("s.yaml", 4, 2, "routes.a", "is odd", "make it even"))
-    assert body["line"] == 4 and body["text"] == "s.yaml:4:2 routes.a: is odd; make it even"

@@ -10,10 +10,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.admin.api import ENDPOINTS, Answer, Endpoint
+from gateway.admin.api import ENDPOINTS
+from gateway.admin.endpoint import Endpoint
+from gateway.admin.operations import Answer
 from gateway.admin.server import HEADERS, AdminServer, build_app
 from gateway.errors import Finding
 
+VERBS = ("promote", "pause", "resume", "rollback", "approve", "stage")
 OPEN = {("GET", "/livez"), ("GET", "/readyz")}
 GUARDED = {
     ("GET", "/metrics"),
@@ -24,6 +27,11 @@ GUARDED = {
     ("POST", "/api/validate"),
     ("GET", "/api/explain"),
     ("GET", "/api/openapi.json"),
+    ("GET", "/api/rollouts"),
+    ("GET", "/api/rollouts/{release}"),
+    *(("POST", f"/api/rollouts/{{release}}/{verb}") for verb in VERBS),
+    ("GET", "/api/journal"),
+    ("GET", "/api/journal/{id}"),
 }
 TOKEN = "0123456789abcdef"
 
@@ -32,6 +40,7 @@ class Toy:
     """A gateway that answers what it is set to."""
 
     is_ready = True
+    steering = None
     reload_status = 200
 
     def status(self) -> dict[str, Any]:
@@ -120,7 +129,7 @@ async def test_rebinding_is_refused(door: Door) -> None:
     assert (status, body["error"]["code"]) == (403, "loopback_only")
 
 
-@pytest.mark.parametrize("path", ["/api/reload", "/api/restart", "/api/validate"])
+@pytest.mark.parametrize("path", ["/api/reload", "/api/restart", "/api/validate", "/api/rollouts/support/promote"])
 async def test_foreign_page_changes_nothing(door: Door, path: str) -> None:
     """A form on another site cannot post here."""
     status, body = await door.ask("POST", path, headers={"Origin": "https://evil.example"})
@@ -146,6 +155,17 @@ async def test_errors_have_a_shape(door: Door) -> None:
         (405, "method_not_allowed"),
         (413, "too_large"),
     ]
+
+
+async def test_not_steering_is_503(door: Door) -> None:
+    """Before there is a controller, whatever is asked of one is 503 in the usual shape."""
+    answers = [
+        await door.ask("GET", "/api/rollouts"),
+        await door.ask("GET", "/api/rollouts/support"),
+        await door.ask("POST", "/api/rollouts/support/rollback", data=b'{"who": "ana"}'),
+        await door.ask("GET", "/api/journal/support-1"),
+    ]
+    assert {(status, body["error"]["code"]) for status, body in answers} == {(503, "not_steering")}
 
 
 async def test_not_ready_is_503(door: Door) -> None:

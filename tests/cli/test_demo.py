@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from gateway.cli.demo import CONFIG, next_steps, prompts_of, sentence_for
+from gateway.cli.demo import BEHAVIOUR, BROKEN_SHARE, CONFIG, next_steps, prompts_of, rollout_of, sentence_for
+from gateway.simulator.describe import parse_behaviour
 
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "gateway", "demo", "--seconds", "3"]
@@ -33,11 +34,18 @@ def test_config_is_the_file() -> None:
     assert (ROOT / "configs" / "demo.yaml").read_text() == CONFIG
 
 
+def test_rollout_is_a_right_file() -> None:
+    """What the fourth act saves compiles, and has a candidate that the provider breaks."""
+    rolled = rollout_of(CONFIG)
+    assert "rollout:" in rolled and "split:" not in rolled and "cheaper: {like: current" in rolled
+    assert parse_behaviour(BEHAVIOUR).models["sim-shaky"].error_rate == BROKEN_SHARE
+
+
 def test_demo_holds_and_cleans_up(tmp_path: Path) -> None:
     """It ends with 0, every claim ticked, the way on named, and no file left."""
-    done = subprocess.run(COMMAND, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=70)
+    done = subprocess.run(COMMAND, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=115)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("✓") == 8 and "✗" not in done.stdout and "\x1b" not in done.stdout
+    assert done.stdout.count("✓") == 11 and "✗" not in done.stdout and "\x1b" not in done.stdout
     assert "sluice.yaml:19:15 routes.support.variants.concise.like" in done.stdout
     assert "serve --config configs/openai.yaml" in done.stdout
     assert list(tmp_path.iterdir()) == []
@@ -67,7 +75,7 @@ def test_prompts_are_counted() -> None:
 
 def test_sentence_has_the_time() -> None:
     """The one sentence says how long it took."""
-    assert "within 120 ms" in sentence_for(119.7)
+    assert "within 120 ms" in (said := sentence_for(119.7, 14.2)) and "after 14 s" in said
 
 
 def test_next_steps_fit_the_place() -> None:

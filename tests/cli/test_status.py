@@ -73,3 +73,28 @@ def test_says_where_facts_are() -> None:
     assert "store degraded: database is locked; requests are served all the same" in shown
     assert "store" not in render_status(BODY | {"facts": facts | {"store": "ok", "store_error": None}}).splitlines()[-1]
     assert "facts" not in render_status(BODY)
+
+
+def test_says_how_rollouts_stand() -> None:
+    """Every rollout and split has a line in words; what is latched beside them is named."""
+    steering = {
+        "rollouts": [{"release": "support-v8", "sentence": "concise is at 10 %.", "waits_for": "14 h more"}],
+        "splits": [
+            {
+                "release": "sales",
+                "route": "sales",
+                "arms": [
+                    {"arm": "old", "weight_pct": 50.0, "is_stopped": False},
+                    {"arm": "new", "weight_pct": 50.0, "is_stopped": True},
+                ],
+            }
+        ],
+        "latches": [
+            {"release": "gone", "arm": "", "sentence": "rolled\nback"},
+            {"release": "sales", "arm": "new", "sentence": "unsafe"},
+        ],
+    }
+    shown = render_status(BODY | {"steering": steering}).splitlines()
+    assert "support-v8: concise is at 10 %. It waits for 14 h more." in shown
+    assert "sales: sales is split between old 50 %, new stopped." in shown
+    assert "latched: gone, every candidate: rolled back" in shown and not any("unsafe" in line for line in shown)

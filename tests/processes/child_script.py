@@ -1,8 +1,8 @@
 """
 Children for the parent's tests: real worker and control processes around a toy data plane and compiler.
 
-The toy plane answers `PID VERSION` to everything; the toy compiler reads a number from a file, which
-becomes the table's hash, and refuses what is no number.
+The toy plane answers `PID VERSION` to everything, but `PID WHAT` to /held; the toy compiler reads a number from a
+file, which becomes the table's hash, and refuses what is no number.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,7 +36,11 @@ class ToyPlane:
 
     def __init__(self) -> None:
         self._table: RoutingTable | None = None
+        self._held = "nothing"
         self._server: asyncio.Server | None = None
+
+    def hold(self, latched: Mapping[str, frozenset[str] | None], *, everything: bool) -> None:
+        self._held = "everything" if everything else ",".join(latched) or "nothing"
 
     def publish(self, table: RoutingTable) -> None:
         self._table = table
@@ -49,7 +53,8 @@ class ToyPlane:
         if b"/hang" in request:
             os.kill(os.getpid(), 19)
         version = self._table.head.version if self._table is not None else 0
-        writer.write(f"HTTP/1.0 200 OK\r\n\r\n{os.getpid()} {version}".encode())
+        said = self._held if b"/held" in request else version
+        writer.write(f"HTTP/1.0 200 OK\r\n\r\n{os.getpid()} {said}".encode())
         writer.close()
 
     def stop_listening(self) -> None:

@@ -11,7 +11,9 @@ from gateway.processes.messages import (
     Ack,
     Drain,
     Fleet,
+    Held,
     Hello,
+    Latched,
     Refused,
     Restart,
     RestartReport,
@@ -30,6 +32,8 @@ MESSAGES = [
     Drain(1.0, 30.0),
     Refused(["a.yaml:1:1: no"]),
     Fleet([WorkerView(0, 10, "serving", 1.5, 0, 4, 2)], 1),
+    Latched(3, {"support-v8": ["concise"]}, everything=True),
+    Held(3),
     Restart(5),
     RestartReport(5, 2, 2, "", 810.5),
 ]

@@ -17,6 +17,7 @@ from gateway.processes.link import ParentLink
 from gateway.processes.messages import Fleet, WorkerView
 from gateway.processes.meters import Meters
 from gateway.record.account import Account
+from gateway.record.batch import Batch
 from gateway.record.feedback import Feedback
 from gateway.record.outcome import Outcome
 from gateway.record.trace import AttemptSpan, Trace
@@ -88,7 +89,7 @@ async def test_all_three_signals_leave(make: Make) -> None:
         meters.open()
         trace = Trace("ab" * 16, "", "cd" * 8, "", [AttemptSpan("ef" * 8, 1.0, 5.0, "sim", "m-1", 200)])
         outcome = Outcome(config_version=1, route="support", release="r", arm="current", status=200, trace=trace)
-        meters.fold.fold_outcomes([outcome])
+        meters.fold.fold(Batch(0, 1, 1, [outcome]))
         meters.fold.note_feedback(Feedback("f", "thumbs", 1.0, None, None, 1, 1, "support", "r", 5))
         await collector.wait("traces")
         await collector.wait("logs")

@@ -12,11 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.clock import SystemClock
+from gateway.processes.latches import identity_of, read_held
 from gateway.processes.listen import bind_operators, bind_slots
 from gateway.processes.parent import Parent, Plan
+from gateway.processes.state import write_whole
 
 SCRIPT = str(Path(__file__).with_name("child_script.py"))
 
@@ -30,6 +33,7 @@ class Running:
     operators_port: int
     config: Path
     serving: asyncio.Task[int]
+    latches: Path
 
     async def ask(self, path: str = "/") -> tuple[int, int]:
         """Give pid and table version of whoever answers."""
@@ -40,6 +44,11 @@ class Running:
         """Give the pids of all workers that answer: connections are spread by the kernel."""
         answers = await asyncio.gather(*(self.ask() for _ in range(30)))
         return {pid for pid, _ in answers}
+
+    async def held(self) -> set[str]:
+        """Give what the workers hold, over all that answer."""
+        answers = await asyncio.gather(*(fetch(self.port, "/held") for _ in range(20)))
+        return {answer.split()[1] for answer in answers}
 
     async def control_pid(self) -> int:
         return int(await fetch(self.operators_port, "/"))
@@ -82,7 +91,7 @@ def plan_for(config: Path, **changes: float) -> Plan:
     """Give a plan of quick toys."""
     worker, control = (sys.executable, SCRIPT, "worker"), (sys.executable, SCRIPT, "control", "--config", str(config))
     times = {"linger_s": 0.1, "drain_timeout_s": 2.0, "ready_timeout_s": 8.0, **changes}
-    return Plan(worker, control, dict(os.environ), **times)
+    return Plan(worker, control, dict(os.environ), latches=config.with_name("latches.json"), **times)
 
 
 def build(config: Path, on_ready: Callable[[], None], **changes: float) -> tuple[Parent, list[socket.socket]]:
@@ -116,7 +125,7 @@ async def running(config: Path, request: pytest.FixtureRequest) -> AsyncIterator
     ports = [sock.getsockname()[1] for sock in sockets]
     serving = asyncio.ensure_future(parent.serve())
     await asyncio.wait_for(ready.wait(), 20)
-    yield Running(parent, ports[0], ports[-1], config, serving)
+    yield Running(parent, ports[0], ports[-1], config, serving, config.with_name("latches.json"))
     parent.stop()
     await asyncio.wait_for(serving, 10)
     for sock in sockets:
@@ -163,6 +172,69 @@ async def test_newborn_without_control(running: Running) -> None:
     os.kill(control, signal.SIGCONT)
     assert {version for _, version in answers} == {1}
     assert victim not in {pid for pid, _ in answers}
+
+
+def close_latch(file: Path, release: str) -> None:
+    """Write a latch file as `sluice rollback` would."""
+    write_whole(file, msgspec.json.encode([{"release": release, "arm": ""}]))
+
+
+async def test_latch_without_control(running: Running) -> None:
+    """With control stopped, what is latched reaches every worker within a second, and its successor at birth."""
+    control, (victim, _) = await running.control_pid(), await running.ask()
+    os.kill(control, signal.SIGSTOP)
+    close_latch(running.latches, "support-v8")
+    await eventually(lambda: _holds(running, "support-v8"), timeout_s=1.0)
+    os.kill(victim, signal.SIGKILL)
+    await eventually(lambda: _has_two(running))
+    assert await running.held() == {"support-v8"}
+    os.kill(control, signal.SIGCONT)
+
+
+async def _holds(running: Running, what: str) -> bool:
+    return await running.held() == {what}
+
+
+async def test_latches_outlive_a_restart(running: Running) -> None:
+    """Workers of a rolling restart hold what their predecessors held."""
+    close_latch(running.latches, "support-v8")
+    before = await running.pids()
+    running.parent.restart()
+    async with asyncio.timeout(15):
+        while before & await running.pids():
+            assert await running.held() <= {"support-v8", "nothing"}
+    assert await running.held() == {"support-v8"}
+
+
+async def test_unreadable_latches_close_all(running: Running) -> None:
+    """A latch file that cannot be read closes everything, and an opened one lets go again."""
+    running.latches.write_text("{")
+    await eventually(lambda: _holds(running, "everything"), timeout_s=1.5)
+    write_whole(running.latches, b"[]")
+    await eventually(lambda: _holds(running, "nothing"), timeout_s=1.5)
+
+
+async def test_says_who_holds(running: Running) -> None:
+    """The state directory tells how many workers hold the file that is there now; nothing once we ended."""
+    close_latch(running.latches, "support-v8")
+    wanted = identity_of(running.latches)
+    await until(lambda: (r := read_held(running.latches.parent)) and (r.identity, r.held) == (wanted, 2))
+    running.parent.stop()
+    await asyncio.wait_for(running.serving, 8)
+    assert read_held(running.latches.parent) is None
+
+
+@pytest.fixture
+def latched(config: Path) -> Path:
+    """Give a configuration with a latch beside it from before."""
+    close_latch(config.with_name("latches.json"), "support-v8")
+    return config
+
+
+async def test_latched_from_birth(latched: Path, running: Running) -> None:
+    """What was latched before we were started is held from the first answer on."""
+    assert latched == running.config
+    assert await running.held() == {"support-v8"}
 
 
 async def test_reload_reaches_workers(running: Running) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
 import pytest
@@ -12,7 +12,16 @@ import pytest
 from gateway.domain.identity import Identity
 from gateway.domain.table import RoutingTable, TableHead, encode_table
 from gateway.processes.line import Kind, Line
-from gateway.processes.messages import Ack, Drain, WorkerStatus, decode_message, encode_message, encode_versioned
+from gateway.processes.messages import (
+    Ack,
+    Drain,
+    Held,
+    Latched,
+    WorkerStatus,
+    decode_message,
+    encode_message,
+    encode_versioned,
+)
 from gateway.processes.worker import EXIT_FINE, EXIT_ORPHANED, Worker
 
 
@@ -25,6 +34,12 @@ class NotedPlane:
 
     def publish(self, table: RoutingTable) -> None:
         self.calls.append(f"publish {table.head.version}")
+
+    def hold(self, latched: Mapping[str, frozenset[str] | None], *, everything: bool) -> None:
+        if "bad" in latched:
+            raise ValueError("bad")
+        arms = {release: "all" if names is None else sorted(names) for release, names in latched.items()}
+        self.calls.append(f"hold {arms} {everything}")
 
     async def listen(self, sock: socket.socket) -> None:
         self.calls.append("listen")
@@ -134,6 +149,23 @@ async def test_leaves_with_the_parent(bench: Bench) -> None:
     bench.parent.close()
     assert await asyncio.wait_for(bench.serving, 2) == EXIT_ORPHANED
     assert bench.plane.calls == ["close"]
+
+
+async def test_holds_before_a_table(bench: Bench) -> None:
+    """Latches reach the data plane whether there is a table or not, and are acknowledged."""
+    bench.parent.send(Kind.LATCH, encode_message(Latched(3, {"a": ["x"], "b": ["y", ""]})))
+    assert decode_message(await bench.next(Kind.HELD), Held).serial == 3
+    bench.send_table(4)
+    await bench.next(Kind.READY)
+    assert bench.plane.calls == ["hold {'a': ['x'], 'b': 'all'} False", "publish 4", "listen"]
+
+
+async def test_bad_latches_end_nobody(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """A data plane that cannot take latches goes on serving, and does not say it holds them."""
+    bench.parent.send(Kind.LATCH, encode_message(Latched(1, {"bad": []})))
+    bench.parent.send(Kind.LATCH, encode_message(Latched(2, everything=True)))
+    assert decode_message(await bench.next(Kind.HELD), Held).serial == 2
+    assert bench.plane.calls == ["hold {} True"] and "latches refused" in caplog.text
 
 
 class NotedFacts:

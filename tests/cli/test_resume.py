@@ -1,0 +1,14 @@
+"""`sluice resume` asks for what it is called."""
+
+from __future__ import annotations
+
+from gateway.cli.main import main
+from tests.fakes.operators import DONE, operators
+
+
+def test_resume_asks_for_it() -> None:
+    """One request, to its own path."""
+    with operators() as port:
+        port.answers["POST /api/rollouts/support/resume"] = (200, DONE)
+        assert main(["resume", "support", "--admin", port.url]) == 0
+        assert [path for _, path, _ in port.asked] == ["/api/rollouts/support/resume"]
