@@ -29,10 +29,10 @@ from typing import NamedTuple, cast
 import msgspec
 
 from gateway.errors import OverloadedError
+from gateway.record.batch import EncodedBatch, list_of_encoded
 from gateway.record.feedback import Feedback, Receipt
 from gateway.record.frames import (
     Ack,
-    EncodedBatch,
     FrameError,
     FrameReader,
     Handed,
@@ -43,7 +43,6 @@ from gateway.record.frames import (
     decode_payload,
     encode_frame,
     encode_outcome,
-    list_of_encoded,
 )
 from gateway.record.outcome import Outcome
 from gateway.record.sample import Sample
@@ -275,7 +274,7 @@ class Channel:
         self._drop("worker_unfit", 1)
 
     def _keep(self, encoded: bytearray, n_rows: int) -> None:
-        outcomes = list_of_encoded(encoded, n_rows)
+        outcomes = msgspec.Raw(list_of_encoded(encoded, n_rows))
         frame = encode_frame(Kind.BATCH, EncodedBatch(self._worker, self._boot, self._next, outcomes))
         if self._kept_bytes + len(frame) > self._limits.max_bytes:
             self._drop("worker_bytes", n_rows)

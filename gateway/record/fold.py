@@ -1,7 +1,7 @@
 """
-From facts to metrics: each outcome is added to a dozen series in a few microseconds.
+From facts to metrics: each lot of outcomes is added to a dozen series.
 
-Which series an outcome belongs to follows from a handful of its values, so the series are looked up
+Which series a lot belongs to follows from a handful of its values, so the series are looked up
 once per such handful and kept as a row. What a client or a provider can make up without end (models,
 categories, codes) gets a bounded number of names here; after that it is "other".
 """
@@ -17,6 +17,7 @@ from gateway.domain.table import RoutingTable
 from gateway.domain.variant import Api
 from gateway.record.batch import Batch
 from gateway.record.feedback import Feedback
+from gateway.record.lots import Lot
 from gateway.record.outcome import Outcome
 from gateway.telemetry import instruments as metrics
 from gateway.telemetry.accumulate import Accumulator, Histogram, Key, Scalar
@@ -158,17 +159,13 @@ class Fold:
 
     def fold(self, batch: Batch) -> None:
         """Add a batch's outcomes; the caller sees to it that none comes twice."""
-        self.fold_outcomes(batch.outcomes)
-
-    def fold_outcomes(self, outcomes: Sequence[Outcome]) -> None:
-        """Add outcomes."""
         if self._generation != self._accumulator.generation or len(self._rows) > MAX_ROWS:
             self._rows.clear()
             self._generation = self._accumulator.generation
-        for outcome in outcomes:
-            self._add(outcome)
+        for lot in batch.lots:
+            self._add(lot)
         for tap in self._taps:
-            tap.note(outcomes)
+            tap.note(batch.outcomes)
 
     def note_feedback(self, feedback: Feedback) -> None:
         """Add one piece of feedback; only what was stored, and not what was there already."""
@@ -183,107 +180,112 @@ class Fold:
         for tap in self._taps:
             tap.note_feedback(feedback)
 
-    def _add(self, outcome: Outcome) -> None:
-        route = outcome.route
+    def _add(self, lot: Lot) -> None:
+        one, size = lot.first, lot.size
+        route = one.route
         key = (
             route,
-            outcome.release,
-            outcome.arm,
-            outcome.served,
-            outcome.reason,
-            outcome.api,
-            outcome.provider,
-            outcome.model_sent,
-            outcome.model_served,
-            outcome.model_requested if route is None else "",
-            outcome.status,
-            outcome.fault,
-            outcome.error_code,
-            outcome.is_client_gone,
+            one.release,
+            one.arm,
+            one.served,
+            one.reason,
+            one.api,
+            one.provider,
+            one.model_sent,
+            one.model_served,
+            one.model_requested if route is None else "",
+            one.status,
+            one.fault,
+            one.error_code,
+            one.is_client_gone,
         )
         row = self._rows.get(key)
         if row is None:
-            row = self._rows[key] = self._row_of(outcome)
-        row.requests.value += 1
+            row = self._rows[key] = self._row_of(one)
+        row.requests.value += size
         if row.error is not None:
-            row.error.value += 1
+            row.error.value += size
         if row.without_user is not None:
-            row.without_user.value += 1
-        if outcome.attempts:
-            self._add_call(row, outcome)
-        if outcome.safety is not _SAFE:
-            self._add_safety(row, outcome)
-        if outcome.is_valid_format is not None:
-            self._add_format(row, is_valid=outcome.is_valid_format)
-        if outcome.is_truncated:
-            self._accumulator.scalar(metrics.TRUNCATED, row.place).value += 1
+            row.without_user.value += size
+        if one.attempts:
+            self._add_calls(row, lot)
+        if one.safety is not _SAFE:
+            self._add_safety(row, lot)
+        if one.is_valid_format is not None:
+            self._add_format(row, lot)
+        if one.is_truncated:
+            self._accumulator.scalar(metrics.TRUNCATED, row.place).value += size
 
-    def _add_call(self, row: _Row, outcome: Outcome) -> None:
+    def _add_calls(self, row: _Row, lot: Lot) -> None:
         """Add what there is only when a provider was asked."""
         if row.duration is None or row.attempts is None:
-            row.duration, row.attempts = self._call_series(row, outcome)
-        row.attempts.value += outcome.attempts
-        duration_ms = outcome.duration_ms
-        row.duration.observe(duration_ms / 1000)
+            row.duration, row.attempts = self._call_series(row, lot.first)
+        row.attempts.value += lot.first.attempts * lot.size
+        row.duration.observe_all([duration_ms / 1000 for duration_ms in lot.durations_ms])
         if row.fallback is not None:
-            row.fallback.value += 1
-        if outcome.input_tokens is not None or outcome.output_tokens is not None:
-            self._add_tokens(row, outcome)
-        ttft_ms = outcome.ttft_ms
-        if ttft_ms is None:
-            return
+            row.fallback.value += lot.size
+        if lot.input_tokens or lot.output_tokens:
+            self._add_tokens(row, lot)
+        if lot.ttfts_ms:
+            self._add_pace(row, lot)
+
+    def _add_pace(self, row: _Row, lot: Lot) -> None:
+        """Add how streams went: the time to the first token, and per token that follows."""
         if row.ttft is None:
             row.ttft = self._accumulator.histogram(metrics.TIME_TO_FIRST_CHUNK, row.call)
-        row.ttft.observe(ttft_ms / 1000)
-        n_more = (outcome.output_tokens or 0) - 1
-        if n_more > 0 and duration_ms >= ttft_ms:
+        row.ttft.observe_all([ttft_ms / 1000 for ttft_ms in lot.ttfts_ms])
+        times = zip(lot.durations_ms, lot.ttfts_ms, lot.output_tokens, strict=False)
+        paces_s = [
+            (duration_ms - ttft_ms) / (1000 * (n_out - 1))
+            for duration_ms, ttft_ms, n_out in times
+            if n_out > 1 and duration_ms >= ttft_ms
+        ]
+        if paces_s:
             if row.tpot is None:
                 row.tpot = self._accumulator.histogram(metrics.TIME_PER_OUTPUT_CHUNK, row.call)
-            row.tpot.observe((duration_ms - ttft_ms) / (1000 * n_more))
+            row.tpot.observe_all(paces_s)
 
-    def _add_tokens(self, row: _Row, outcome: Outcome) -> None:
-        is_estimated = outcome.is_estimated
+    def _add_tokens(self, row: _Row, lot: Lot) -> None:
+        is_estimated = lot.first.is_estimated
         tokens = row.tokens[is_estimated]
         if tokens is None:
             tokens = row.tokens[is_estimated] = self._token_series(row.place, _WORDS[is_estimated])
-        n_in, n_out = outcome.input_tokens or 0, outcome.output_tokens or 0
-        tokens[0].value += n_in
-        tokens[1].value += n_out
-        if outcome.cached_tokens or outcome.reasoning_tokens:
-            self._add_rare_tokens(row, outcome)
+        n_in, n_out = lot.input_tokens or [0] * lot.size, lot.output_tokens or [0] * lot.size
+        tokens[0].value += sum(n_in)
+        tokens[1].value += sum(n_out)
+        if lot.cached_tokens:
+            self._add_rare_tokens(row, lot)
         if not is_estimated:  # the convention: what the provider did not count is not reported there
             if row.usage_in is None or row.usage_out is None:
                 row.usage_in = self._accumulator.histogram(metrics.TOKEN_USAGE, (*row.call, "input"))
                 row.usage_out = self._accumulator.histogram(metrics.TOKEN_USAGE, (*row.call, "output"))
-            row.usage_in.observe(n_in)
-            row.usage_out.observe(n_out)
-        cost_usd = outcome.cost_usd
-        if cost_usd is None:
-            self._accumulator.scalar(metrics.UNPRICED, row.place).value += 1
+            row.usage_in.observe_all(n_in)
+            row.usage_out.observe_all(n_out)
+        if not lot.costs_usd:
+            self._accumulator.scalar(metrics.UNPRICED, row.place).value += lot.size
             return
         cost = row.cost[is_estimated]
         if cost is None:
             cost = row.cost[is_estimated] = self._accumulator.scalar(
                 metrics.COST_USD, (*row.place, _WORDS[is_estimated])
             )
-        cost.value += cost_usd
+        cost.value += sum(lot.costs_usd)
 
-    def _add_rare_tokens(self, row: _Row, outcome: Outcome) -> None:
-        scalar, word = self._accumulator.scalar, _WORDS[outcome.is_estimated]
-        if outcome.cached_tokens:
-            scalar(metrics.TOKENS, (*row.place, "cached", word)).value += outcome.cached_tokens
-        if outcome.reasoning_tokens:
-            scalar(metrics.TOKENS, (*row.place, "reasoning", word)).value += outcome.reasoning_tokens
+    def _add_rare_tokens(self, row: _Row, lot: Lot) -> None:
+        scalar, word = self._accumulator.scalar, _WORDS[lot.first.is_estimated]
+        for kind, tokens in (("cached", lot.cached_tokens), ("reasoning", lot.reasoning_tokens)):
+            if any(tokens):
+                scalar(metrics.TOKENS, (*row.place, kind, word)).value += sum(tokens)
 
-    def _add_safety(self, row: _Row, outcome: Outcome) -> None:
-        category = self._categories.bounded(outcome.safety_category)
-        key = (*row.place, outcome.safety.value, category)
-        self._accumulator.scalar(metrics.SAFETY_INCIDENTS, key).value += 1
+    def _add_safety(self, row: _Row, lot: Lot) -> None:
+        category = self._categories.bounded(lot.first.safety_category)
+        key = (*row.place, lot.first.safety.value, category)
+        self._accumulator.scalar(metrics.SAFETY_INCIDENTS, key).value += lot.size
 
-    def _add_format(self, row: _Row, *, is_valid: bool) -> None:
-        self._accumulator.scalar(metrics.FORMAT_CHECKS, row.place).value += 1
-        if not is_valid:
-            self._accumulator.scalar(metrics.FORMAT_FAILURES, row.place).value += 1
+    def _add_format(self, row: _Row, lot: Lot) -> None:
+        self._accumulator.scalar(metrics.FORMAT_CHECKS, row.place).value += lot.size
+        if not lot.first.is_valid_format:
+            self._accumulator.scalar(metrics.FORMAT_FAILURES, row.place).value += lot.size
 
     def _row_of(self, outcome: Outcome) -> _Row:
         scalar = self._accumulator.scalar

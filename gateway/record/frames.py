@@ -7,13 +7,14 @@ of older code during a rolling restart, so new fields go to the end. Nothing her
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from struct import Struct
 from typing import TypeVar
 
 import msgspec
 
+from gateway.record.batch import Batch, decode_batch
 from gateway.record.feedback import Feedback, Receipt
 from gateway.record.outcome import Outcome
 
@@ -111,23 +112,6 @@ class Receipts(msgspec.Struct, array_like=True, frozen=True):
     problem: str = ""
 
 
-class EncodedBatch(msgspec.Struct, array_like=True, frozen=True):
-    """
-    A `record.batch.Batch` whose outcomes are encoded already; on the wire there is no difference.
-
-    Attributes:
-        worker: As in Batch.
-        boot: As in Batch.
-        first: As in Batch.
-        outcomes: What `list_of_encoded` gives.
-    """
-
-    worker: int
-    boot: int
-    first: int
-    outcomes: msgspec.Raw
-
-
 def encode_outcome(outcome: Outcome, onto: bytearray, size: int) -> None:
     """
     Add an outcome to the end of `onto`, which is `size` bytes long.
@@ -136,11 +120,6 @@ def encode_outcome(outcome: Outcome, onto: bytearray, size: int) -> None:
         Exception: It holds what msgpack has no form for; `onto` may hold a part of it.
     """
     _ENCODER.encode_into(outcome, onto, size)
-
-
-def list_of_encoded(encoded: bytes | bytearray, count: int) -> msgspec.Raw:
-    """Give `count` encoded outcomes, one behind the other, as a list."""
-    return msgspec.Raw(b"\xdd" + count.to_bytes(4) + encoded)
 
 
 def encode_frame(kind: Kind, message: object) -> bytearray:
@@ -217,8 +196,22 @@ def decode_payload(payload: bytes, decoder: msgspec.msgpack.Decoder[T]) -> T:
     Raises:
         FrameError: It is not what its kind says.
     """
+    return _decoded(payload, decoder.decode)
+
+
+def decode_batch_frame(payload: bytes) -> Batch:
+    """
+    Give a BATCH frame's batch.
+
+    Raises:
+        FrameError: It is none.
+    """
+    return _decoded(payload, decode_batch)
+
+
+def _decoded(payload: bytes, decode: Callable[[bytes], T]) -> T:
     try:
-        return decoder.decode(payload)
+        return decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, OverflowError) as error:
         message = f"a frame does not hold what its kind says: {error}"
         raise FrameError(message) from error

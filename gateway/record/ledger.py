@@ -76,7 +76,7 @@ class LedgerLimits:
     Attributes:
         group_rows: A group goes to the store at once when so many outcomes wait.
         group_s: It goes at the latest so long after its first outcome, and at once when feedback comes: somebody
-            waits for that, and while it is written the next group gathers.
+            waits for that, and while it is written the next group gathers. 0 where they come gathered already.
         max_group_rows: More than this is more than one group.
         max_queued_rows: Beyond it workers are not read from.
         max_queued_bytes: Likewise.
@@ -89,7 +89,7 @@ class LedgerLimits:
     """
 
     group_rows: int = 500
-    group_s: float = 0.1
+    group_s: float = 0.0
     max_group_rows: int = 2_000
     max_queued_rows: int = 20_000
     max_queued_bytes: int = 32 * 1024 * 1024
@@ -208,7 +208,7 @@ class Ledger:
                 mark.tell(mark.settled)
             return 0
         if n_seen:
-            batch = Batch(batch.worker, batch.boot, batch.first + n_seen, batch.outcomes[n_seen:])
+            batch = batch.part(n_seen, len(batch.outcomes))
         mark.seen = last
         n_rows = len(batch.outcomes)
         self._queue.append(_Queued(batch, n_bytes))
@@ -299,7 +299,7 @@ class Ledger:
                 async with asyncio.timeout(self._wait_s()):
                     await self._woken.wait()
         is_urgent = bool(self._asked or self._spooled or self._is_closing)
-        if self._queued < self._limits.group_rows and not is_urgent:
+        if self._limits.group_s and self._queued < self._limits.group_rows and not is_urgent:
             self._full.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._limits.group_s):

@@ -27,7 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.clock import Clock
 from gateway.record.folded import ArmDay, Folded, Group, GroupKey, UnitTally, rollups_of
-from gateway.record.outcome import Outcome
+from gateway.record.lots import Lot, lots_of
 from gateway.record.rollup import (
     Exposure,
     ExposureKey,
@@ -90,15 +90,15 @@ class Fold:
         """Whether it should not grow."""
         return self.folded.n_units >= EARLY_UNITS or len(self.folded.groups) >= EARLY_GROUPS
 
-    def add(self, number: int, outcomes: Iterable[Outcome]) -> None:
+    def add(self, number: int, lots: Iterable[Lot]) -> None:
         """Take the next batch."""
         self.through = number
         add, n_unfit = self.folded.add, 0
-        for outcome in outcomes:
+        for lot in lots:
             try:
-                add(outcome)
+                add(lot)
             except (ArithmeticError, TypeError, ValueError):
-                n_unfit += 1  # One that cannot be added up must not keep the others from it.
+                n_unfit += lot.size  # What cannot be added up must not keep the others from it.
         if n_unfit:
             log.error("outcomes could not be added up", extra={"rows": n_unfit, "batch": number})
 
@@ -185,7 +185,7 @@ class Folding:
         for batch in batches:
             is_next = batch.id == growing.through + 1 and (growing.limit is None or batch.id <= growing.limit)
             if is_next and not (growing.is_large and self._frozen is not None):
-                growing.add(batch.id, batch.outcomes)
+                growing.add(batch.id, batch.lots)
 
     def forget_known(self) -> None:
         """Remember nothing of what is written: it may have gone."""
@@ -234,7 +234,7 @@ class Folding:
             for number, payload in rows:
                 # What came meanwhile was folded where it came.
                 if number > fold.through and (fold.limit is None or number <= fold.limit):
-                    fold.add(number, decode_outcomes(payload))
+                    fold.add(number, lots_of(decode_outcomes(payload)))
             if not rows or (fold.is_large and fold.limit is None):
                 break
         return fold

@@ -16,9 +16,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.record.batch import Batch, RefusedError
-from gateway.record.outcome import Outcome
+from gateway.record.lots import Lot
 from gateway.record.store import schema
-from gateway.record.store.rows import Row, encode_outcomes
+from gateway.record.store.rows import Row
 from gateway.record.store.statements import Statements
 
 MAX_ROWS = 512
@@ -70,10 +70,10 @@ class Progress(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Numbered:
-    """A batch's outcomes, with its number in the log."""
+    """A batch's outcomes in lots, with its number in the log."""
 
     id: int
-    outcomes: list[Outcome]
+    lots: Sequence[Lot]
 
 
 def number_batches(batches: Iterable[Batch], tail: Tail) -> tuple[list[Row], list[Numbered], Tail]:
@@ -88,13 +88,13 @@ def number_batches(batches: Iterable[Batch], tail: Tail) -> tuple[list[Row], lis
     number, total = tail
     for batch in batches:
         for start in range(0, len(batch.outcomes), MAX_ROWS):
-            some = batch.outcomes[start : start + MAX_ROWS] if len(batch.outcomes) > MAX_ROWS else batch.outcomes
+            part = batch if len(batch.outcomes) <= MAX_ROWS else batch.part(start, start + MAX_ROWS)
             number += 1
-            total += len(some)
-            first, last = _times_of(some)
-            payload = _payload_of(some)
-            rows.append((number, batch.worker, batch.boot, batch.first + start, len(some), total, first, last, payload))
-            numbered.append(Numbered(number, some))
+            total += len(part.outcomes)
+            first, last = _times_of(part.lots)
+            payload = _payload_of(part)
+            rows.append((number, part.worker, part.boot, part.first, len(part.outcomes), total, first, last, payload))
+            numbered.append(Numbered(number, part.lots))
     return rows, numbered, Tail(number, total)
 
 
@@ -114,7 +114,7 @@ def fresh_of(
         key = (batch.worker, batch.boot)
         n_kept = max(0, marks.get(key, 0) + 1 - batch.first)
         if n_kept < len(batch.outcomes):
-            rest = Batch(*key, batch.first + n_kept, batch.outcomes[n_kept:]) if n_kept else batch
+            rest = batch.part(n_kept, len(batch.outcomes)) if n_kept else batch
             fresh.append(rest)
             marks[key] = raised[key] = batch.first + len(batch.outcomes) - 1
     return fresh, raised
@@ -164,23 +164,22 @@ def is_folded() -> sa.ColumnElement[bool]:
     return _log.id <= sa.select(_progress.folded_through).scalar_subquery()
 
 
-def _times_of(outcomes: Sequence[Outcome]) -> tuple[int, int]:
-    times = [outcome.unix_ms for outcome in outcomes]
-    first, last = min(times), max(times)
+def _times_of(lots: Sequence[Lot]) -> tuple[int, int]:
+    first = min(min(lot.unix_ms) for lot in lots)
+    last = max(max(lot.unix_ms) for lot in lots)
     # What the log takes the derived tables must take too, else they would be tried again for ever.
     if first < 0 or last > _MAX_UNIX_MS:
         msg = "an outcome of no possible time"
         raise RefusedError(msg)
-    for epoch in {outcome.epoch for outcome in outcomes}:
-        if not -_MAX_EPOCH < epoch < _MAX_EPOCH:
-            msg = "an outcome of no possible epoch"
-            raise RefusedError(msg)
+    if not all(-_MAX_EPOCH < lot.first.epoch < _MAX_EPOCH for lot in lots):
+        msg = "an outcome of no possible epoch"
+        raise RefusedError(msg)
     return first, last
 
 
-def _payload_of(outcomes: Sequence[Outcome]) -> bytes:
+def _payload_of(batch: Batch) -> bytes:
     try:
-        return encode_outcomes(outcomes)
+        return batch.payload
     except (OverflowError, UnicodeError, TypeError, ValueError) as error:
         msg = f"an outcome that cannot be written: {error}"
         raise RefusedError(msg) from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from importlib import import_module
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -35,6 +37,8 @@ async def migrate(connection: AsyncConnection) -> None:
     version = await connection.run_sync(_version_of)
     if version == HEAD:
         return
+    # In a thread: it takes half a second to import, and a configuration that is edited meanwhile must not wait for it.
+    await asyncio.to_thread(import_module, "alembic.command")
     await connection.run_sync(_upgrade, version)
 
 
@@ -66,7 +70,7 @@ def _version_of(connection: sa.Connection) -> str | None:
 
 
 def _upgrade(connection: sa.Connection, version: str | None) -> None:
-    # Imported where it is used: it takes a tenth of a second, and a store is mostly up to date.
+    # Imported where it is used: a store is mostly up to date.
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory

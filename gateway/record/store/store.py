@@ -312,7 +312,8 @@ class Store:
         except BaseException:
             await engine.dispose()
             raise
-        self._statements = compile_statements(engine.dialect)
+        # In a thread, for it takes as long as many transactions, and the loop has others to serve.
+        self._statements = await asyncio.to_thread(compile_statements, engine.dialect)
         self._engine = engine
         if self._ballast is not None:
             await asyncio.to_thread(self._ballast.hold)
