@@ -11,6 +11,7 @@ READY := .venv/.ready
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 FAULTS_ARGS ?=
+PROOFS_ARGS ?=
 DEMO_ARGS ?=
 M ?=
 
@@ -47,6 +48,7 @@ bench: $(READY) ## Cost per request and per chunk, next to nginx in the same run
 	$(BIN)/python -m bench $(BENCH_ARGS)
 
 proofs: $(READY) ## The long simulations and state machines; results, dated, in docs/.
+	$(BIN)/python -m bench.proofs --write $(PROOFS_ARGS)
 	$(BIN)/python -m pytest -m slow --timeout 3600 $(PYTEST_ARGS)
 
 faults: $(READY) ## The long fault programme; results, dated, in docs/.

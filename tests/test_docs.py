@@ -27,7 +27,10 @@ ROOT = Path(__file__).parent.parent
 GATEWAY = ROOT / "gateway"
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
-MADE_AT_RUN_TIME = ("allocations.json", "endpoints.json", "sluice.yaml", "sluice.schema.json", ".venv/bin/sluice")
+MADE_AT_RUN_TIME = (
+    *("allocations.json", "endpoints.json", "latches.json", "rollouts.json"),
+    *("sluice.yaml", "sluice.schema.json", ".venv/bin/sluice"),
+)
 UNCOUNTED = ("settings", "simulator", "cli")
 """Rooms whose codes never reach a client of a gateway."""
 

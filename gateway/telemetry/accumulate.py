@@ -9,8 +9,8 @@ asked for at each snapshot. Not thread-safe: writers and `snapshot` belong to on
 from __future__ import annotations
 
 import logging
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -69,6 +69,22 @@ class Histogram:
         """Count one value; a bound belongs to the bucket below it."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total += value
+
+    def observe_all(self, values: Sequence[Number]) -> None:
+        """Count values as `observe` does one by one; many of them in a fraction of the time."""
+        if not values:
+            return
+        # To sort them costs less than to look for each one's bucket.
+        ordered, counts, size = sorted(values), self.counts, len(values)
+        n_below = 0
+        for bucket in range(bisect_left(self.bounds, ordered[0]), len(self.bounds)):
+            n_up_to = bisect_right(ordered, self.bounds[bucket], n_below)
+            counts[bucket] += n_up_to - n_below
+            n_below = n_up_to
+            if n_below == size:
+                break
+        counts[-1] += size - n_below
+        self.total += sum(values)
 
 
 class Observation(NamedTuple):

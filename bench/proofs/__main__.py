@@ -1,0 +1,84 @@
+"""
+`python -m bench.proofs`: run the simulations; write their tables, dated, into docs/statistics.md.
+
+Each part gives rows: what was simulated, what came of it, what it must be. Nothing is written that was not measured in
+this run; a part that is left out keeps the table of its last run, with that run's date.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.machine import Machine, observe_machine
+from bench.proofs.peeking import prove_anytime, prove_peeking
+from bench.proofs.rows import Part, Row, render_rows, write_between_markers
+from bench.proofs.shares import prove_shares
+from bench.proofs.trips import (
+    prove_bad_hours,
+    prove_detection,
+    prove_false_alarms,
+    prove_quiet,
+    prove_total_outages,
+)
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "statistics.md"
+SMOKE_SCALE = 0.01
+
+PARTS: dict[str, Part] = {
+    "peeking": prove_peeking,
+    "anytime": prove_anytime,
+    "shares": prove_shares,
+    "detection": prove_detection,
+    "outages": prove_total_outages,
+    "quiet": prove_quiet,
+    "bad-hours": prove_bad_hours,
+    "false-alarms": prove_false_alarms,
+}
+
+
+def parse_flags(argv: Sequence[str]) -> argparse.Namespace:
+    """Give the flags."""
+    parser = argparse.ArgumentParser(prog="python -m bench.proofs", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="NAME", help=f"of {', '.join(PARTS)}")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--smoke", action="store_true", help="a hundredth of the size: only shows that it runs")
+    size.add_argument("--scale", type=float, default=1.0, help="runs, as a share of full size")
+    parser.add_argument("--write", nargs="?", type=Path, const=DOCUMENT, help="put the tables into docs/statistics.md")
+    return parser.parse_args(argv)
+
+
+def render_part(rows: Sequence[Row], *, machine: Machine, scale: float, took_s: float, today: str) -> str:
+    """Give a part's table, with when, how large and on what it was simulated."""
+    size = "at full size" if scale == 1 else f"at {scale:g} of full size"
+    said = f"Simulated {today} {size} in {took_s:.0f} s on one core, {machine.system}, Python {machine.python}."
+    return f"{said}\n\n{render_rows(rows)}"
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the simulations; 1 when something was not as it must be, 2 on a contradiction of flags."""
+    flags = parse_flags(argv)
+    if flags.write is not None and flags.smoke:
+        sys.stderr.write("a smoke run proves nothing, so it is not written down\n")
+        return 2
+    scale, machine, is_met = SMOKE_SCALE if flags.smoke else flags.scale, observe_machine(), True
+    for name in flags.only or PARTS:
+        sys.stderr.write(f"{name} …\n")
+        begun_s = time.perf_counter()
+        rows = PARTS[name](scale)
+        took_s, today = time.perf_counter() - begun_s, datetime.now(UTC).date().isoformat()
+        text = render_part(rows, machine=machine, scale=scale, took_s=took_s, today=today)
+        sys.stdout.write(f"## {name}\n\n{text}\n\n")
+        sys.stdout.flush()
+        is_met = is_met and all(row.is_met for row in rows)
+        if flags.write is not None:
+            write_between_markers(flags.write, name, text)
+    return 0 if is_met else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
