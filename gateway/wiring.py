@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from gateway.processes.steering import Steered
     from gateway.record.desk import FactDesk
     from gateway.record.ledger import OpenedStore
-    from gateway.record.sighted import Sighted
     from gateway.record.store.store import Store
     from gateway.settings.process import ProcessSettings
 
@@ -254,7 +253,7 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
 
     @cache
     def desk() -> MeteredDesk:
-        return open_desk(publisher, link, state, steered.sighted)
+        return open_desk(publisher, link, state, steered)
 
     def open_port() -> Port:
         # Not before the first table is out: workers wait for that, nobody yet for this.
@@ -301,6 +300,7 @@ def steer(publisher: Publisher, state: Path, config: Path, *, allows_edits: bool
     from gateway.control.controller import Controller
     from gateway.control.keep import StateKeeper
     from gateway.processes.release_facts import EvidenceChild, ReleaseFacts
+    from gateway.processes.rollout_meters import RolloutMeter
     from gateway.processes.steering import ArmNow, OpenedOnce, Steered, Steering
     from gateway.record.sighted import Sighted
 
@@ -312,7 +312,8 @@ def steer(publisher: Publisher, state: Path, config: Path, *, allows_edits: bool
     )
     keeper = StateKeeper(state)
     post = OpenedOnce()
-    alerts = Alerts(post=post)
+    meter = RolloutMeter()
+    alerts = Alerts(post=post, listeners=[meter.note])
     controller = Controller(
         source=source,
         keeper=keeper,
@@ -323,10 +324,10 @@ def steer(publisher: Publisher, state: Path, config: Path, *, allows_edits: bool
     )
     steering = Steering(controller, sighted, config=str(config), allows_edits=allows_edits, alerts=alerts)
     publisher.steer(steering)
-    return Steered(controller, keeper, sighted, alerts, post)
+    return Steered(controller, keeper, sighted, alerts, post, meter)
 
 
-def open_desk(publisher: Publisher, link: ParentLink, state: Path, sighted: Sighted) -> MeteredDesk:
+def open_desk(publisher: Publisher, link: ParentLink, state: Path, steered: Steered) -> MeteredDesk:
     """Give where facts go, and what counts them; neither is at work yet."""
     from gateway.processes.meters import Meters
     from gateway.record.desk import FactDesk
@@ -352,7 +353,8 @@ def open_desk(publisher: Publisher, link: ParentLink, state: Path, sighted: Sigh
 
     opened: list[Store] = []
 
-    meters = Meters(publisher, link, environ=os.environ, clock=SystemClock(), taps=[sighted])
+    meters = Meters(publisher, link, environ=os.environ, clock=SystemClock(), taps=[steered.sighted])
+    meters.accumulator.ask(steered.observe)
     redaction = RouteRedaction(lambda: publisher.table)
     desk = FactDesk(open_store, state / "facts.spool", clock=SystemClock(), folder=meters.fold)
     meters.watch_books(desk.account)

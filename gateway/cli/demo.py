@@ -44,6 +44,7 @@ MIN_KEPT = 3
 
 ROUTE = "support"
 ARMS = ("current", "concise")
+ROLLOUT_ARMS = ("current", "cheaper")
 PLAN = TrafficPlan(route=ROUTE, n_users=200, rate_per_s=40.0, without_user_ratio=0.0, seed=119)
 
 PROVIDER_URL = "http://127.0.0.1:9000/v1"
@@ -262,11 +263,11 @@ class Story:
         await self._save(after, _is_served_anew(self._cast.status()["config_hash"]))
         begun_s = self._clock.now_s()
         self._ledger.begin(_ROLLOUT, begun_s)
-        draw = partial(render_split, self._ledger, _ROLLOUT, ("current", "cheaper"), bar_cells=self._screen.bar_cells)
+        draw = partial(render_split, self._ledger, _ROLLOUT, ROLLOUT_ARMS, bar_cells=self._screen.bar_cells)
         with self._screen.picture(draw):
             rollout = await self._until_rolled_back(begun_s)
         self._gone_after_s = self._clock.now_s() - begun_s
-        share = self._ledger.arms(_ROLLOUT, ("cheaper",))["cheaper"].user_ratio
+        share = self._ledger.arms(_ROLLOUT, ROLLOUT_ARMS)["cheaper"].user_ratio
         self._claim(f"{share:.0%} of users were in the first stage", 0.05 < share < 0.4)
         if rollout is None:
             self._claim("the candidate was rolled back", is_so=False)
@@ -275,8 +276,8 @@ class Story:
         self._screen.say("from the journal:", "dim")
         self._screen.wrap(f"{entry['id']}: {entry['sentence']}", "yellow", hang="  ")
         self._claim(f"rolled back by {entry['who']} after {self._gone_after_s:.0f} s", entry["who"] == "controller")
-        await self._watch(_AFTER, for_s=self._act_s / 2)
-        after_it = self._ledger.arms(_AFTER, ("current", "cheaper"))
+        await self._watch(_AFTER, for_s=self._act_s / 2, arms=ROLLOUT_ARMS)
+        after_it = self._ledger.arms(_AFTER, ROLLOUT_ARMS)
         self._claim(
             "from then on everybody had the baseline", after_it["cheaper"].n_users == 0 < after_it["current"].n_users
         )
@@ -315,10 +316,17 @@ class Story:
 
     # Within.
 
-    async def _watch(self, act: str, *, for_s: float | None = None, until: Callable[[], bool] | None = None) -> None:
+    async def _watch(
+        self,
+        act: str,
+        *,
+        for_s: float | None = None,
+        until: Callable[[], bool] | None = None,
+        arms: tuple[str, ...] = ARMS,
+    ) -> None:
         """Begin an act and show its split as it fills; for longer where a slow machine has nothing to see yet."""
         self._ledger.begin(act, self._clock.now_s())
-        draw = partial(render_split, self._ledger, act, ARMS, bar_cells=self._screen.bar_cells)
+        draw = partial(render_split, self._ledger, act, arms, bar_cells=self._screen.bar_cells)
         with self._screen.picture(draw):
             await asyncio.sleep(self._act_s if for_s is None else for_s)
             with suppress(TimeoutError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -29,7 +29,9 @@ from gateway.domain.standing import Standing
 from gateway.domain.table import RoutingTable
 from gateway.domain.variant import Variant
 from gateway.errors import ConfigError, Finding
+from gateway.processes.rollout_meters import RolloutMeter
 from gateway.record.sighted import Sighted
+from gateway.telemetry.accumulate import Observation
 
 log = logging.getLogger(__name__)
 
@@ -247,6 +249,7 @@ class Steered:
         sighted: Gathers what it decides from.
         alerts: Tells people.
         post: How webhooks are told.
+        meter: Counts decisions.
     """
 
     controller: Controller
@@ -254,6 +257,11 @@ class Steered:
     sighted: Sighted
     alerts: Alerts
     post: OpenedOnce
+    meter: RolloutMeter
+
+    def observe(self) -> Iterator[Observation]:
+        """Give what metrics tell of rollouts."""
+        return self.meter.observe(self.controller, self.alerts.tally)
 
     async def keep(self) -> None:
         """Look every half second, until cancelled; whatever goes wrong once is tried again."""

@@ -21,6 +21,7 @@ FLAG_REASONS = {
     Reason.INTERNAL: "targeting_match",
     Reason.OVERRIDE: "targeting_match",
     Reason.BREAKER_OPEN: "disabled",
+    Reason.REST: "split",
 }
 """`feature_flag.result.reason` of each of our reasons."""
 

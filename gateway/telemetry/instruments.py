@@ -63,6 +63,8 @@ ERROR_TYPE = "error.type"
 ROUTE = "sluice.route"
 RELEASE = "sluice.release"
 ARM = "sluice.arm"
+PHASE = "sluice.phase"
+DECISION = "sluice.decision"
 VARIANT = "sluice.variant"
 ROLE = "sluice.role"
 PROVIDER = "sluice.provider"
@@ -189,6 +191,18 @@ ARM_WEIGHT = _gauge("sluice.arm.weight", "1", "An arm's share of its release's t
 BREAKER_OPEN = _gauge(
     "sluice.breaker.open", "{breaker}", "1 while an arm is latched at no traffic, else 0", ROUTE, RELEASE, ARM
 )
+ROLLOUT_STAGE = _gauge(
+    "sluice.rollout.stage",
+    "{stage}",
+    "How many stages a rollout has reached, and in which phase it is",
+    ROUTE,
+    RELEASE,
+    PHASE,
+)
+DECISIONS = _counter(
+    "sluice.decisions", "{decision}", "What was decided about releases, by kind", ROUTE, RELEASE, DECISION
+)
+ALERTS = _counter("sluice.alerts", "{alert}", "Alerts to webhooks, by how they ended", RESULT)
 RELOADS = _counter("sluice.reloads", "{reload}", "Times the configuration was read", RESULT, CAUSE)
 CONFIG_VERSION = _gauge("sluice.config.version", "{version}", "Version of the table in use")
 CONFIG_AGE = _gauge("sluice.config.age", "s", "Time since the table in use was published")
