@@ -43,11 +43,13 @@ def render_rows(rows: Sequence[Row]) -> str:
 
 def render_share(n: int, runs: int) -> str:
     """
-    Give how often, of how many, and the standard error.
+    Give how often, of how many, and the standard error; of none, what it is surely below.
 
-    >>> render_share(3, 1000)
-    '0.30 % ± 0.17 (3 of 1,000)'
+    >>> render_share(3, 1000), render_share(0, 1000)
+    ('0.30 % ± 0.17 (3 of 1,000)', '0 of 1,000 (95 % sure: below 0.30 %)')
     """
+    if not n:
+        return f"0 of {runs:,} (95 % sure: below {100 * (1 - 0.05 ** (1 / runs)):.2f} %)"
     share = n / runs
     return f"{share:.2%} ± {100 * sqrt(share * (1 - share) / runs):.2f} ({n:,} of {runs:,})".replace("%", " %")
 

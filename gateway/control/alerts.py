@@ -93,6 +93,7 @@ class Alerts:
         self._max_waiting = max_waiting
         self._tasks = TaskGroup()
         self._lanes: dict[AlertTarget, _Lane] = {}
+        self._is_open = False
         self.retarget(targets)
 
     def __repr__(self) -> str:
@@ -117,16 +118,16 @@ class Alerts:
 
     def open(self) -> None:
         """Begin to send; needs a running loop."""
+        self._is_open = True
         for lane in self._lanes.values():
             self._start(lane)
 
     def retarget(self, targets: Sequence[AlertTarget]) -> None:
         """Tell these from now on; what waits for one that stays is still sent."""
-        is_open = any(lane.task is not None for lane in self._lanes.values())
         before, self._lanes = self._lanes, {}
         for target in targets:
             self._lanes[target] = before.pop(target) if target in before else _Lane(target)
-            if is_open:
+            if self._is_open:
                 self._start(self._lanes[target])
         for lane in before.values():
             if lane.task is not None:

@@ -35,6 +35,7 @@ from gateway.control.moves import (
     entered,
     reweighted,
     rolled_back,
+    step_back_target,
     weight_at,
 )
 from gateway.control.progress import elapsed
@@ -192,6 +193,9 @@ def _replanned(rollout: Rollout, plan: RolloutPlan, unix_ms: int) -> Stepped:
         RolloutPhase.COMPLETE,
     ):
         rollout = _fitted(rollout, is_same=bool(same), unix_ms=unix_ms)
+    elif rollout.phase is RolloutPhase.PAUSED:
+        # It stays paused, at a weight that this plan has.
+        rollout = reweighted(rollout, step_back_target(plan, rollout.weight), unix_ms=unix_ms)
     changed = [name for name in _PLAN_PARTS if getattr(old, name) != getattr(plan, name)]
     sentence = (
         f"The plan of {words.name_of(rollout)} changed ({words.listed(changed)}); the rollout goes on at "

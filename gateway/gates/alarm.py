@@ -49,12 +49,12 @@ class Alarmed(NamedTuple):
 
 
 class _Step:
-    __slots__ = ("baseline", "by_user", "others", "since_ms")
+    __slots__ = ("baseline", "by_user", "candidate", "since_ms")
 
     def __init__(self, since_ms: int) -> None:
         self.since_ms = since_ms
         self.by_user: dict[int, int] = {}
-        self.others = 0
+        self.candidate = 0
         self.baseline = 0
 
 
@@ -82,8 +82,7 @@ class FastAlarm:
         for user in candidate:
             if user in step.by_user or len(step.by_user) < MAX_USERS:
                 step.by_user[user] = step.by_user.get(user, 0) + 1
-            else:
-                step.others += 1
+            step.candidate += 1
             self.is_stale = True
         step.baseline += baseline
 
@@ -99,35 +98,39 @@ class FastAlarm:
         if not 0.0 < self._share < 1.0:
             return None
         log_needed = log(2 * self._n_starts / alpha)
-        by_user: Counter[int] = Counter()
-        others = baseline = candidate = 0
-        for step in reversed(self._steps):
+        baseline = candidate = 0
+        for at in range(len(self._steps) - 1, -1, -1):
+            step = self._steps[at]
             baseline += step.baseline
-            others += step.others
-            candidate += sum(step.by_user.values()) + step.others
-            for user, count in step.by_user.items():
-                by_user[user] += count
-            if not self._can_reach(candidate, baseline, log_needed):
-                continue
-            worst = sum(count for _, count in by_user.most_common(TRIMMED_USERS))
-            e_value = self._e_value(candidate - worst, baseline)
-            if e_value >= 1 / alpha:
-                users = max(0, len(by_user) - TRIMMED_USERS)
-                return Alarmed(step.since_ms, e_value, candidate - worst, baseline, users, worst, self._share)
+            candidate += step.candidate
+            if self._can_reach(candidate, baseline, log_needed):
+                alarmed = self._trimmed(at, candidate, baseline)
+                if alarmed.e_value >= 1 / alpha:
+                    return alarmed
         return None
 
     def dump(self) -> Any:
         """Give what `load` takes."""
-        return [self._share, self.is_stale, [[s.since_ms, s.by_user, s.others, s.baseline] for s in self._steps]]
+        return [self._share, self.is_stale, [[s.since_ms, s.by_user, s.candidate, s.baseline] for s in self._steps]]
 
     def load(self, dumped: Any) -> None:
         """Take back what was dumped."""
         self._share, self.is_stale, steps = dumped
         self._steps.clear()
-        for since_ms, by_user, others, baseline in steps:
+        for since_ms, by_user, candidate, baseline in steps:
             step = _Step(since_ms)
-            step.by_user, step.others, step.baseline = dict(by_user), others, baseline
+            step.by_user, step.candidate, step.baseline = dict(by_user), candidate, baseline
             self._steps.append(step)
+
+    def _trimmed(self, at: int, candidate: int, baseline: int) -> Alarmed:
+        by_user: Counter[int] = Counter()
+        for step in list(self._steps)[at:]:
+            for user, count in step.by_user.items():
+                by_user[user] += count
+        worst = sum(count for _, count in by_user.most_common(TRIMMED_USERS))
+        e_value = self._e_value(candidate - worst, baseline)
+        users = max(0, len(by_user) - TRIMMED_USERS)
+        return Alarmed(self._steps[at].since_ms, e_value, candidate - worst, baseline, users, worst, self._share)
 
     def _can_reach(self, candidate: int, baseline: int, log_needed: float) -> bool:
         """Spare the mixture where even the best single alternative, at the share that was seen, falls short."""

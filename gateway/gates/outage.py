@@ -119,18 +119,18 @@ class OutageRun:
         self._requests = 0
 
     def _follow(self, candidate: ArmFacts, failures: Sequence[Incident]) -> None:
-        listed = candidate.recent
+        listed, run = candidate.recent, []
+        for one in reversed(listed):
+            if not self._failed(one):
+                break
+            run.append(one.unit_hash)
         n_unlisted = candidate.requests - len(listed)
-        n_listed_failed = sum(1 for one in listed if self._failed(one))
-        if len(failures) - n_listed_failed < n_unlisted:
+        # What came before the run either all failed, listed or not, or it broke what was.
+        if len(run) < len(listed) or len(failures) - len(run) < n_unlisted:
             self._break()
         elif n_unlisted:
             self._extend([incident.unit_hash for incident in failures[:n_unlisted]])
-        for one in listed:
-            if self._failed(one):
-                self._extend((one.unit_hash,))
-            else:
-                self._break()
+        self._extend(run)
 
     def _extend(self, units: Sequence[int]) -> None:
         self._requests += len(units)

@@ -28,8 +28,8 @@ from gateway.gates.facts import Rating
 from gateway.gates.failing import Found, times
 from gateway.stats.alpha import alpha_of_life
 from gateway.stats.anytime import lower_bound
-from gateway.stats.clustered import clustered_rate
-from gateway.stats.ratio import Estimate, log_ratio
+from gateway.stats.clustered import clustered_rate, log_ratio_at_null
+from gateway.stats.ratio import Estimate
 
 DAY_MS = 86_400_000
 CELL_MS = 300_000
@@ -112,7 +112,7 @@ class RatingRules:
     """The confidence sequence of one signal."""
 
     __slots__ = (
-        "_cells", "_day", "_days", "_is_dirty", "_last", "_n_acted", "_n_pending", "_pending", "_pending_bits",
+        "_cells", "_day", "_days", "_is_dirty", "_last", "_n_acted", "_n_pending", "_pending", "_pending_bits", "_sums",
         "_since_ms", "lower", "metric", "n_days", "window_ms",
     )  # fmt: skip
 
@@ -176,7 +176,7 @@ class RatingRules:
     @property
     def window(self) -> tuple[Tally, Tally]:
         """Give the trailing window's."""
-        sums = [sum(cell[at] for cell in self._cells) for at in range(1, 7)]
+        sums = self._sums
         return (
             Tally(int(sums[0]), None, sums[1] / sums[2] if sums[2] else None),
             Tally(int(sums[3]), None, sums[4] / sums[5] if sums[5] else None),
@@ -213,14 +213,14 @@ class RatingRules:
         """Give what `load` takes."""
         days = [[day.bits, day.n, day.sums, day.by_user] for day in self._days]
         last = [self._day, self._n_acted, self._is_dirty, self.lower, self._pending_bits, self._n_pending]
-        return [self._since_ms, self.n_days, days, list(self._cells), self._pending, last]
+        return [self._since_ms, self.n_days, days, list(self._cells), self._pending, last, self._sums]
 
     def load(self, dumped: Any) -> None:
         """Take back what was dumped."""
-        self._since_ms, self.n_days, days, cells, pending, last = dumped
+        self._since_ms, self.n_days, days, cells, pending, last, sums = dumped
         for day, (bits, n, sums, by_user) in zip(self._days, days, strict=True):
             day.bits, day.n, day.sums, day.by_user = bits, n, list(sums), {u: list(p) for u, p in by_user.items()}
-        self._cells = deque(list(cell) for cell in cells)
+        self._cells, self._sums = deque(list(cell) for cell in cells), list(sums)
         self._pending = [tuple(one) for one in pending]  # type: ignore[misc]  # six numbers, as dumped
         self._day, self._n_acted, self._is_dirty, self.lower, self._pending_bits, self._n_pending = last
 
@@ -228,6 +228,7 @@ class RatingRules:
         self._day = day
         self._days = (ArmDay(), ArmDay())
         self._cells: deque[list[float]] = deque()
+        self._sums = [0.0] * 6
         self._n_acted = n_acted
         self._is_dirty = False
         self.lower: float | None = None
@@ -243,8 +244,10 @@ class RatingRules:
             self._n_acted = 0
             self.lower = None
         oldest_ms = now_ms - self.window_ms
-        while self._cells and self._cells[0][0] + CELL_MS <= oldest_ms:
-            self._cells.popleft()
+        if self._cells and self._cells[0][0] + CELL_MS <= oldest_ms:
+            while self._cells and self._cells[0][0] + CELL_MS <= oldest_ms:
+                self._cells.popleft()
+            self._sums = [sum([cell[at] for cell in self._cells]) for at in range(1, 7)]
             self._is_dirty = True
 
     def _note(self, now_ms: int, arm: int, user: int, x: float, d: float) -> None:
@@ -253,9 +256,9 @@ class RatingRules:
         if not self._cells or self._cells[-1][0] < start_ms:
             self._cells.append([start_ms, 0, 0.0, 0.0, 0, 0.0, 0.0])
         cell = self._cells[-1]
-        cell[1 + 3 * arm] += 1
-        cell[2 + 3 * arm] += x
-        cell[3 + 3 * arm] += d
+        for at, more in ((3 * arm, 1), (3 * arm + 1, x), (3 * arm + 2, d)):
+            cell[1 + at] += more
+            self._sums[at] += more
         self._is_dirty = True
 
     def _open_ms(self, rating: Rating) -> int:
@@ -288,7 +291,7 @@ class RatingRules:
 
     def _log_ratio(self) -> Estimate | None:
         candidate, baseline = self._days[0].rate, self._days[1].rate
-        return None if candidate is None or baseline is None else log_ratio(candidate, baseline)
+        return None if candidate is None or baseline is None else log_ratio_at_null(candidate, baseline)
 
     def _found(self, signal: Signal, estimate: Estimate, sign: float, alpha: float) -> Found:
         day, window, ratio = self.tallies, self.window, self.ratio

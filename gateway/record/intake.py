@@ -234,8 +234,8 @@ class _Peer(asyncio.Protocol):
         """Take what BATCH frames held; hang up on what is no batch of this worker's."""
         batches: list[Batch] = []
         with self._guarded():
-            for payload in payloads:
-                batches.append(self._checked(decode_batch_frame(payload)))
+            # Those before one that is none stay taken.
+            batches.extend(self._checked(decode_batch_frame(payload)) for payload in payloads)
         with self._guarded():
             for batch in join_batches(batches, max_rows=MAX_JOINED_ROWS):
                 self._n_accepted += self._ledger.offer(batch, len(batch.payload))

@@ -220,7 +220,7 @@ def _facts(rollout: Json | None, entries: Sequence[Json], now_unix_ms: int) -> P
     if users:
         pairs += [(f"users of {rollout[role]}", f"at least {number(n)}") for role, n in users.items()]
     if rollout["n_resumes"]:
-        pairs.append(("resumed after a trip", f"{rollout['n_resumes']} ×"))
+        pairs.append(("resumed", f"{rollout['n_resumes']} ×"))
     if rollout["n_step_backs"]:
         pairs.append(("stepped back", f"{rollout['n_step_backs']} × ({', '.join(rollout['stepped_back_by'])})"))
     return tuple((one_line(name), value) for name, value in pairs)

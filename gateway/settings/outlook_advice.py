@@ -95,7 +95,7 @@ def _widened(plan: RolloutPlan, margin: float) -> tuple[RolloutPlan, tuple[str, 
 
 
 def _fitted(plan: RolloutPlan, traffic: Traffic) -> tuple[RolloutPlan | None, tuple[str, ...]]:
-    """Give the plan with stages long enough, or dropped where they would have to be too long; None where none is left."""
+    """Give the plan with stages long enough, or dropped where that is too long; None where none is left."""
     stages: list[Stage] = []
     changes: list[str] = []
     last_share = max(

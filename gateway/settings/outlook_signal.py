@@ -130,7 +130,7 @@ def _rated(signal: Signal, rate: float, per_day: float, share: float, horizon_s:
         return reach(days) > signal.ratio if sign > 0 else reach(days) < signal.ratio
 
     days = max(bisected(is_short, 1e-4, 1.0), signal.window_s / DAY_S) if is_seen else None
-    why_not = "" if is_seen else f"within a day it finds {detects:.2g} times the baseline, and acts on {signal.ratio:g}"
+    why_not = "" if is_seen else f"within a day it would see {detects:.3g} times the baseline, not yet {signal.ratio:g}"
     return SignalOutlook(signal.name, detects, None if days is None else days * 24, why_not=why_not)
 
 

@@ -9,7 +9,8 @@ unplanned looks see `stats.anytime`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from math import pi, sqrt
+from functools import lru_cache
+from math import ceil, pi, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -129,22 +130,22 @@ def lan_demets(times: Sequence[float], *, alpha: float = 0.05, sides: int = 2) -
     """
     known = times_of(len(times), times)
     bounds: list[float] = []
-    spent = 0.0
-    for look, time in enumerate(known):
+    look, spent, before = start(), 0.0, 0.0
+    for time in known:
         due = obrien_fleming_spent(time, alpha=alpha, sides=sides)
-        wanted = due - spent
-        bounds.append(_bound_spending(bounds, known[: look + 1], wanted, sides))
-        spent = due
+        bound = _bound_spending(look, due - spent, time, time - before, sides)
+        bounds.append(bound)
+        look, spent, before = stepped(look, bound, time, time - before, sides), due, time
     return bounds
 
 
-def _bound_spending(before: list[float], times: Sequence[float], wanted: float, sides: int) -> float:
-    """Give the bound at the last of `times` that is crossed there first with probability `wanted`."""
+def _bound_spending(look: Look, wanted: float, time: float, passed: float, sides: int) -> float:
+    """Give the bound at `time` that is crossed there first with probability `wanted`."""
     # Far out the integral is 0 in floats; 9 standard errors are never crossed either.
     low, high = 0.0, 9.0
     for _ in range(45):
         middle = (low + high) / 2
-        if exits_of([*before, middle], times, sides)[-1] > wanted:
+        if exit_at(look, middle, time, passed, sides) > wanted:
             low = middle
         else:
             high = middle
@@ -194,26 +195,53 @@ def walked(bounds: Sequence[float], times: Sequence[float], sides: int) -> Itera
     Raises:
         ValueError: Sides are neither 1 nor 2.
     """
-    import numpy as np
-    from scipy.special import ndtr  # type: ignore[import-untyped]
-
     if sides not in (1, 2):
         msg = f"a test has one side or two, not {sides}"
         raise ValueError(msg)
-    steps = [sqrt(time - before) for before, time in zip([0.0, *times], times, strict=False)]
-    uppers = [bound * sqrt(time) for bound, time in zip(bounds, times, strict=True)]
+    look, before = start(), 0.0
+    for bound, time in zip(bounds, times, strict=True):
+        look, before = stepped(look, bound, time, time - before, sides), time
+        yield look
+
+
+def start() -> Look:
+    """Give the path before its first look: at 0, surely."""
+    import numpy as np
+
+    return Look(0.0, np.zeros(1), np.ones(1))
+
+
+def exit_at(look: Look, bound: float, time: float, passed: float, sides: int) -> float:
+    """Give P(the path is outside `bound` at `time`, `passed` after a look at which it was inside)."""
+    from scipy.special import ndtr  # type: ignore[import-untyped]
+
+    upper, step = bound * sqrt(time), sqrt(passed)
+    outside = ndtr((look.grid - upper) / step)
+    if sides == 2:
+        outside = outside + ndtr((-upper - look.grid) / step)
+    return float(look.mass @ outside)
+
+
+def stepped(look: Look, bound: float, time: float, passed: float, sides: int) -> Look:
+    """Give the path's distribution inside `bound` at `time`, `passed` after another look."""
+    import numpy as np
+
+    upper, step = bound * sqrt(time), sqrt(passed)
     # One-sided paths have no lower end: nine standard errors down is as good as none.
-    lowers = [-upper if sides == 2 else -9.0 * sqrt(time) for upper, time in zip(uppers, times, strict=True)]
-    widest = max((high - low) / step for high, low, step in zip(uppers, lowers, steps, strict=True))
-    nodes, weights = np.polynomial.legendre.leggauss(min(MOST_POINTS, max(48, int(5 * widest))))
-    grid, mass = np.zeros(1), np.ones(1)
-    for upper, lower, step in zip(uppers, lowers, steps, strict=True):
-        outside = ndtr((grid - upper) / step) + (ndtr((lower - grid) / step) if sides == 2 else 0.0)
-        fresh = (lower + upper) / 2 + nodes * (upper - lower) / 2
-        density = np.exp(-(((fresh[:, None] - grid[None, :]) / step) ** 2) / 2) @ mass / (step * sqrt(2 * pi))
-        exit_here = float(mass @ outside)
-        grid, mass = fresh, density * weights * (upper - lower) / 2
-        yield Look(exit_here, grid, mass)
+    lower = -upper if sides == 2 else -9.0 * sqrt(time)
+    nodes, weights = quadrature(min(MOST_POINTS, max(48, 32 * ceil(5 * (upper - lower) / step / 32))))
+    grid = (lower + upper) / 2 + nodes * (upper - lower) / 2
+    density = np.exp(-(((grid[:, None] - look.grid[None, :]) / step) ** 2) / 2) @ look.mass / (step * sqrt(2 * pi))
+    return Look(exit_at(look, bound, time, passed, sides), grid, density * weights * (upper - lower) / 2)
+
+
+@lru_cache(maxsize=16)  # finding the nodes takes longer than using them
+def quadrature(points: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Give Gauss and Legendre's nodes and weights on [−1, 1]: (points,) each."""
+    import numpy as np
+
+    nodes, weights = np.polynomial.legendre.leggauss(points)
+    return nodes, weights
 
 
 def times_of(looks: int, times: Sequence[float] | None) -> list[float]:

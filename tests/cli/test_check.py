@@ -62,3 +62,23 @@ def test_probe_says_who_refuses(config: Path, capsys: pytest.CaptureFixture[str]
     """A provider that is not there is a negative finding."""
     assert _run(config, "--probe") == 1
     assert "refused  r/a: no answer from 127.0.0.1:9" in capsys.readouterr().out
+
+
+def test_unmet_gates_speak_against_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At a traffic that cannot carry the plan the exit code is 1, and scripts get the numbers."""
+    path = tmp_path / "sluice.yaml"
+    rollout = (
+        "{rollout: {baseline: a, candidate: b, quality_metrics: [], stages: [{at: 1%, max_duration: 1d}, {at: 100%}]}}"
+    )
+    path.write_text(_FINE.replace("{split: {arms: {a: 90%, b: 10%}}}", rollout).replace("{like: a}", "{model: n}"))
+    assert _run(path, "--users-per-day", "1000", "--json") == 1
+    (outlook,) = orjson.loads(capsys.readouterr().out)["outlooks"]
+    assert outlook["is_met"] is False and "yaml" in outlook["recommended"]
+    assert _run(path, "--users-per-day", "1e6") == 0
+
+
+@pytest.mark.parametrize("flag", [("--users-per-day", "none"), ("--base-error", "0.01")])
+def test_numbers_are_read_strictly(config: Path, flag: tuple[str, str]) -> None:
+    """A share without percent is no share."""
+    with pytest.raises(SystemExit):
+        _run(config, *flag)

@@ -323,7 +323,7 @@ def run_rollout_machine(n_steps: int, *, seed_of_run: int = 0) -> int:
     RolloutLife.n_steps = 0
     n_lives = 0
     while RolloutLife.n_steps < n_steps:
-        lives = max(1, (n_steps - RolloutLife.n_steps) // (STEPS_PER_LIFE // 2))
+        lives = max(1, (n_steps - RolloutLife.n_steps) // STEPS_PER_LIFE)
         options = settings(
             max_examples=lives,
             stateful_step_count=STEPS_PER_LIFE,

@@ -16,7 +16,14 @@ DAY_MS = 86_400_000
 ERRORS = Signal("error_rate", SignalKind.ERRORS, Action.ROLLBACK, 2.0, floor=0.002)
 SAFETY = Signal("safety", SignalKind.SAFETY, Action.ROLLBACK, 2.0)
 DOWN = Signal(
-    "thumbs_down", SignalKind.DOWN_RATE, Action.STEP_BACK, 1.5, alpha=0.02, window_s=7_200, metric="up", step_back_to=500
+    "thumbs_down",
+    SignalKind.DOWN_RATE,
+    Action.STEP_BACK,
+    1.5,
+    alpha=0.02,
+    window_s=7_200,
+    metric="up",
+    step_back_to=500,
 )
 DONE = Signal(
     "task_completion", SignalKind.COMPLETION, Action.STEP_BACK, 0.9, alpha=0.02, window_s=14_400, metric="done",
@@ -128,8 +135,9 @@ def quiet(watch: Watch, *, since_ms: int, minutes: int, weight: int = 500, per_m
         now_ms += MINUTE_MS
         arms = {}
         for name, part, offset in (("new", share, 10**6), ("old", 1 - share, 10**7)):
-            n, failing = round(per_minute * part), int((minute + 1) * per_minute * part / 100) - int(
-                minute * per_minute * part / 100
+            n, failing = (
+                round(per_minute * part),
+                int((minute + 1) * per_minute * part / 100) - int(minute * per_minute * part / 100),
             )
             units = [hashed(offset + minute * 100 + at) for at in range(failing)]
             recent = [Judged(hashed(minute * 77 + at), is_failed=False) for at in range(20)]
@@ -137,5 +145,3 @@ def quiet(watch: Watch, *, since_ms: int, minutes: int, weight: int = 500, per_m
         watch.include(Facts("support", 0, {"new": weight, "old": 10_000 - weight}, now_ms - MINUTE_MS, now_ms, arms))
         assert watch.judge(now_ms) == []
     return now_ms
-
-

@@ -17,7 +17,9 @@ ALPHA = 0.0024
 class Traffic:
     """A minute's durations at a time; log-normal, each user a little faster or slower than the next."""
 
-    def __init__(self, *, per_minute: int = 120, share: float = 0.1, is_stream: bool = False, n_users: int = 500) -> None:
+    def __init__(
+        self, *, per_minute: int = 120, share: float = 0.1, is_stream: bool = False, n_users: int = 500
+    ) -> None:
         self.random, self.now_ms, self.n_users = Random(2), 0, n_users
         self.per_minute, self.share, self.is_stream = per_minute, share, is_stream
         self.rules = LatencyRules(LATENCY, since_ms=0)

@@ -17,7 +17,9 @@ def split(unsafe: float, baseline: float, *, minutes: int = 600, seed: int = 1) 
         arms = []
         for offset, rate in ((0, unsafe), (10**9, baseline)):
             n = sum(random.random() < rate for _ in range(50))
-            arms.append([offset + (random.randrange(20) if random.random() < 0.2 else random.getrandbits(28)) for _ in range(n)])
+            arms.append(
+                [offset + (random.randrange(20) if random.random() < 0.2 else random.getrandbits(28)) for _ in range(n)]
+            )
         rule.note(share=0.5, requests=(50, 50), unsafe=(arms[0], arms[1]))
         found = rule.judge(0.02, ALPHA)
         if found is not None:

@@ -253,6 +253,7 @@ def test_no_rule() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_joint_power() -> None:
     """An equal candidate passes quality in 70 to 95 % by the users wanted, looked at 25 times, in 600 runs."""
     plan, rng, passed = gated(QUALITY, quality_metrics=("thumbs",)), np.random.default_rng(3), 0

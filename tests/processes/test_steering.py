@@ -74,6 +74,7 @@ class House:
     keeper: MemoryKeeper = field(default_factory=MemoryKeeper)
 
     def __post_init__(self) -> None:
+        """Put the controller in."""
         self.controller = Controller(
             source=NoFacts(), keeper=self.keeper, publish=Nowhere(), clock=SettableClock(), alert=lambda _: None
         )

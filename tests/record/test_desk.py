@@ -31,7 +31,9 @@ async def test_says_how_it_stands(tmp_path: Path) -> None:
     channel = Channel(connector(tmp_path), worker=2, boot=5)
     channel.open()
     channel.note(Outcome())
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(5.0):
+        while not desk.account().stored:
+            await asyncio.sleep(0.01)
     told = msgspec.json.decode(msgspec.json.encode(desk.render()))
     assert (told["accepted"], told["stored"], told["store"], told["workers"][0]["worker"]) == (1, 1, "ok", 2)
     assert desk.account().is_balanced

@@ -91,14 +91,14 @@ def slow_users(rng: random.Random, n: int, factor: float = 1.0) -> list[dict[int
 
 
 def test_ratio_covers() -> None:
-    """With persistent users the 95 % interval of a p95 ratio holds the truth in 92 to 99 % of 250 draws."""
+    """With persistent users the 95 % interval of a p95 ratio holds the truth in 90 to 99 % of 120 draws."""
     rng = random.Random(11)
     held = 0
-    for _ in range(250):
+    for _ in range(120):
         found = quantile_ratio(slow_users(rng, 60, 1.5), slow_users(rng, 150), 0.95)
         assert found is not None
         held += not found.interval.excludes(1.5)
-    assert 0.92 <= held / 250 <= 0.99
+    assert 0.90 <= held / 120 <= 0.99
 
 
 def test_ratio_sees_double() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from math import log
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -134,7 +134,7 @@ def test_knows_nothing() -> None:
 
 
 def test_three_weeks() -> None:
-    """Three weeks of daily epochs with 20,000 users each take less than half a second of columns."""
+    """Three weeks of daily epochs with 20,000 users each take less than half a second of the processor."""
     rng = np.random.default_rng(4)
     units = rng.integers(0, 2**63, 20_000)
     weeks = []
@@ -145,12 +145,12 @@ def test_three_weeks() -> None:
 
 
 def min_of_three(weeks: list[StratumColumns]) -> float:
-    """Give the shortest of three runs, in seconds: the machine may be busy."""
+    """Give the shortest of three runs, in seconds of the processor: the machine may be busy."""
     taken = []
     for _ in range(3):
-        begun_s = perf_counter()
+        begun_s = process_time()
         compare_columns(weeks)
-        taken.append(perf_counter() - begun_s)
+        taken.append(process_time() - begun_s)
     return min(taken)
 
 
@@ -196,6 +196,7 @@ def test_clustered_size() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("shares", [(0.05, 0.25, 0.5), (0.1, 0.5), (0.05, 0.2, 0.5), (0.25, 0.5)])
 def test_stacking_errs(shares: tuple[float, ...]) -> None:
     """Decisions.md § 1.6: over 6,000 ramps stacking errs in 7 to 11.5 %, clustered in 4.3 to 5.7 %."""

@@ -136,3 +136,13 @@ def test_every_value_is_in_one_bucket(values: list[float]) -> None:
     bounds = [float("-inf"), *series.bounds, float("inf")]
     expected = [sum(low < v <= high for v in values) for low, high in pairwise(bounds)]
     assert series.counts == expected
+
+
+@pytest.mark.parametrize("values", [[], [0.5], [1.0, 2.0, 2.0, 9.0, 0.0], [99.0, 3.0, 1.5], [4, 1, 2, 10**9]])
+def test_many_at_once(values: list[float]) -> None:
+    """Values counted together are in the buckets they would be in one by one, bounds included."""
+    together, alone = Histogram((1.0, 2.0, 4.0), 0), Histogram((1.0, 2.0, 4.0), 0)
+    together.observe_all(values)
+    for value in values:
+        alone.observe(value)
+    assert (together.counts, together.total) == (alone.counts, alone.total)

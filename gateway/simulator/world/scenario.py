@@ -158,7 +158,7 @@ class Scenario:
         name: The file's, without its ending.
         describes: One sentence.
         lasts_s: The rollout is left alone for so long at most.
-        settles_s: How long it is watched after it is complete.
+        settles_s: How long it is watched after it is complete, or waits for a person who never comes.
         population: The people.
         baseline: How the baseline treats them.
         candidate: How the candidate does.

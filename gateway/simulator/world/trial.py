@@ -160,7 +160,6 @@ class _Run:
         controller = Controller(source=world, keeper=keeper, publish=world, clock=clock, alert=_unheard, rules=rules)
         controller.admit({self.plan.release: self.plan})
         await world.restand(controller.standings())
-        complete_minute: int | None = None
         last_minute = int(self.scenario.lasts_s // MINUTE_S)
         while world.minute < last_minute:
             world.pass_minute()
@@ -170,13 +169,19 @@ class _Run:
             self._note_weight(world.minute, controller.standings().get(self.plan.release))
             phase = self._phase_of(controller)
             await self._let_people_act(controller, phase, world.minute)
-            if phase in _ENDED:
+            if phase in _ENDED or (
+                self._is_settling(phase) and self._waited_s(world.minute) >= self.scenario.settles_s
+            ):
                 break
-            if phase is RolloutPhase.COMPLETE:
-                complete_minute = world.minute if complete_minute is None else complete_minute
-                if world.minute - complete_minute >= self.scenario.settles_s // MINUTE_S:
-                    break
         return self._trial(world, controller, keeper)
+
+    def _is_settling(self, phase: RolloutPhase | None) -> bool:
+        """Tell whether nothing is to come but trips: it is complete, or waits for a person who never comes."""
+        waits = phase in (RolloutPhase.PAUSED, RolloutPhase.AWAITING_APPROVAL)
+        return phase is RolloutPhase.COMPLETE or (waits and _asked(self.scenario.people, phase) is None)
+
+    def _waited_s(self, minute: int) -> float:
+        return 60.0 * (minute - self._waiting.since_minute)
 
     def _phase_of(self, controller: Controller) -> RolloutPhase | None:
         rollout = controller.rollouts.get(self.plan.release)

@@ -22,7 +22,7 @@ def test_sentence_comes_first(plan: RolloutPlan, broken: Scenario) -> None:
     """What, how sure, how soon, at whose cost; then the numbers behind it."""
     summary = summary_of(plan, broken)
     text = render_text(plan, broken, summary)
-    assert text.startswith("In broken, 100 % of 2 runs of support-v8 are rolled back; error_rate (e_process) reacts")
+    assert text.startswith("In broken, 100 % of 2 runs of support-v8 are rolled back; error_rate (")
     assert "min after it goes wrong" in text and "users were harmed" in text
     assert "stage" in text and "rolled back" in text
 

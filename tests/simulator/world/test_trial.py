@@ -12,7 +12,8 @@ from gateway.simulator.world.trial import run_trial
 
 def test_healthy_candidates_come_through(plan: RolloutPlan, scenario: Scenario) -> None:
     """A candidate like the baseline climbs stage by stage to everybody but the holdback."""
-    run = run_trial(plan, replace(scenario, settles_s=600.0), seed=3)
+    ungated = replace(plan, stages=tuple(replace(stage, gates=()) for stage in plan.stages))
+    run = run_trial(ungated, replace(scenario, settles_s=600.0), seed=3)
     assert (run.phase, run.stage) == ("complete", "100%")
     assert [weight for _, weight in run.weights] == [1_000, 5_000, 9_800]
     assert run.reaction is None and run.harm.harmed == 0
@@ -45,9 +46,9 @@ def test_same_seed_same_run(plan: RolloutPlan, broken: Scenario) -> None:
 
 def test_people_approve(plan: RolloutPlan, scenario: Scenario) -> None:
     """An approval comes when the scenario says; without one the rollout waits."""
-    first = replace(plan.stages[0], needs_approval=True)
+    first = replace(plan.stages[0], needs_approval=True, gates=(), min_duration_s=3_600.0)
     asking = replace(plan, stages=(first, *plan.stages[1:]))
-    short = replace(scenario, lasts_s=1.5 * 86_400.0)
+    short = replace(scenario, lasts_s=4 * 3_600.0)
     never = run_trial(asking, replace(short, people=People(approve_after_s=None)), seed=1)
     later = run_trial(asking, replace(short, people=People(approve_after_s=7_200.0)), seed=1)
     assert never.phase == "awaiting_approval"
