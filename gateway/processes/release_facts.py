@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import msgspec
 
@@ -61,7 +62,8 @@ class ReleaseFacts:
 
     async def evidence(self, rollout: Rollout) -> Evidence | None:
         """Give what gates look at; None while it cannot be read."""
-        return await self._ask(query_of(rollout, self._clock.unix_ms()))
+        evidence = await self._ask(query_of(rollout, self._clock.unix_ms()))
+        return None if evidence is None else replace(evidence, stage_s=rollout.dwelt_s)
 
 
 def query_of(rollout: Rollout, unix_ms: int) -> EvidenceQuery:

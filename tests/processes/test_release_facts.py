@@ -38,6 +38,7 @@ PLAN = RolloutPlan(
 ROLLOUT = Rollout(
     PLAN,
     epoch=4,
+    dwelt_s=7.0,
     started_unix_ms=1_000,
     entered_unix_ms=5_000,
     epochs=(EpochMark(3, 1_000, 0, 10_000), EpochMark(4, 5_000, 500, 9_500)),
@@ -75,7 +76,7 @@ async def test_asks_for_what_gates_look_at() -> None:
         return Evidence(until_unix_ms=query.until_unix_ms)
 
     source = ReleaseFacts(Sighted(), weights_of=lambda *_: None, ask=ask, clock=SettableClock(unix_ms=9_000))
-    assert await source.evidence(ROLLOUT) == Evidence(until_unix_ms=9_000)
+    assert await source.evidence(ROLLOUT) == Evidence(until_unix_ms=9_000, stage_s=7.0)
     assert asked == [QUERY]
     assert (QUERY.epochs, QUERY.stage_epochs) == (((3, 0, 10_000), (4, 500, 9_500)), (4,))
     assert (QUERY.metrics, QUERY.segments) == ((THUMBS,), ("plan",))
