@@ -4,8 +4,8 @@ COST: does the candidate cost half as much again, per request or per user?
 Over the trailing hour. The number shown is the raw mean of every request; the interval is over units, each unit's costs
 brought down to the 99.5th percentile of units, by the delta method on the log ratio and an asymptotic confidence
 sequence, since it is looked at whenever a twelfth of the window is over. Each hour of the horizon gets an equal part of
-alpha, halved between the two ways to count. It acts when the lower bound lies above 1 and the estimate beyond the signal's ratio, and then is
-quiet for a day. A change of weights begins the window anew.
+alpha, halved between the two ways to count. It acts when the lower bound lies above 1 and the estimate beyond the
+signal's ratio, and then is quiet for a day. A change of weights begins the window anew.
 """
 
 from __future__ import annotations

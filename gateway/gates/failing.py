@@ -107,9 +107,12 @@ class FailingRules:
 
     __slots__ = (
         "_alarm", "_alarmed_ms", "_frozen", "_frozen_found", "_horizon_ms", "_is_guardrail",
-        "_is_safety", "_log_ceiling", "_outage", "_process", "_quiet_until_ms", "_share", "_since_ms", "_totals", "_turned_ms",
-        "_windows",
+        "_is_safety", "_log_ceiling", "_outage", "_process", "_quiet_until_ms", "_share", "_since_ms", "_totals",
+        "_turned_ms", "_windows",
     )  # fmt: skip
+
+    _alarmed_ms: int | None
+    _frozen_found: Found | None
 
     def __init__(self, signal: Signal, comparison: Comparison, *, since_ms: int) -> None:
         """Begin at `since_ms`."""
@@ -225,9 +228,9 @@ class FailingRules:
     def _begin(self, now_ms: int) -> None:
         self._process = RestartedProcess(since_unix_ms=now_ms, horizon_s=self._horizon_ms / 1000)
         self._frozen = FrozenBaseline(now_ms, self._n_starts)
-        self._frozen_found: Found | None = None
+        self._frozen_found = None
         self._alarm = FastAlarm(self._n_starts)
-        self._alarmed_ms: int | None = None
+        self._alarmed_ms = None
         self._quiet_until_ms = now_ms
         # No candidate failure pays more than the largest hazard's, no baseline failure pays at all, and a new start
         # begins at 1/(2N): while this ceiling stays under what is needed, the evidence need not be added up.

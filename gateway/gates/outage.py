@@ -3,9 +3,9 @@ The absolute rule: the candidate's last requests all failed, of many users, whil
 
 The run must be of `run_length` distinct users. The baseline's requests must be of the run's own time, or an outage of
 both arms would look like the candidate's wherever the baseline is the small one: while the candidate had L requests
-the baseline had about L·(1−w)/w, and only the last half of those are looked at, 20 at most and 5 at least. How long the
-run must be follows from the usual rate, or from what those few say where that is more: when half of everybody's requests
-fail, runs of a dozen are nothing.
+the baseline had about L·(1−w)/w, and only the last half of those are looked at, 20 at most and 5 at least. How long
+the run must be follows from the usual rate, or from what those few say where that is more: when half of everybody's
+requests fail, runs of a dozen are nothing.
 """
 
 from __future__ import annotations

@@ -112,9 +112,16 @@ class RatingRules:
     """The confidence sequence of one signal."""
 
     __slots__ = (
-        "_cells", "_day", "_days", "_is_dirty", "_last", "_n_acted", "_n_pending", "_pending", "_pending_bits", "_sums",
-        "_since_ms", "lower", "metric", "n_days", "window_ms",
+        "_cells", "_day", "_days", "_is_dirty", "_n_acted", "_n_pending", "_pending", "_pending_bits", "_since_ms",
+        "_sums", "lower", "metric", "n_days", "window_ms",
     )  # fmt: skip
+
+    _cells: deque[list[float]]
+    _day: int
+    _days: tuple[ArmDay, ArmDay]
+    _is_dirty: bool
+    _n_acted: int
+    lower: float | None
 
     def __init__(self, signal: Signal, comparison: Comparison, *, since_ms: int) -> None:
         """Begin at `since_ms`."""
@@ -217,21 +224,21 @@ class RatingRules:
 
     def load(self, dumped: Any) -> None:
         """Take back what was dumped."""
-        self._since_ms, self.n_days, days, cells, pending, last, sums = dumped
+        self._since_ms, self.n_days, days, cells, pending, last, window_sums = dumped
         for day, (bits, n, sums, by_user) in zip(self._days, days, strict=True):
             day.bits, day.n, day.sums, day.by_user = bits, n, list(sums), {u: list(p) for u, p in by_user.items()}
-        self._cells, self._sums = deque(list(cell) for cell in cells), list(sums)
-        self._pending = [tuple(one) for one in pending]  # type: ignore[misc]  # six numbers, as dumped
+        self._cells, self._sums = deque(list(cell) for cell in cells), list(window_sums)
+        self._pending = [tuple(one) for one in pending]
         self._day, self._n_acted, self._is_dirty, self.lower, self._pending_bits, self._n_pending = last
 
     def _begin(self, day: int, n_acted: int) -> None:
         self._day = day
         self._days = (ArmDay(), ArmDay())
-        self._cells: deque[list[float]] = deque()
+        self._cells = deque()
         self._sums = [0.0] * 6
         self._n_acted = n_acted
         self._is_dirty = False
-        self.lower: float | None = None
+        self.lower = None
 
     def _turn(self, now_ms: int) -> None:
         while self._pending and self._pending[0][0] <= now_ms:

@@ -60,6 +60,17 @@ class Watch:
     Pure and deterministic: the same facts and times give the same trips, also across `snapshot` and `restore`.
     """
 
+    _pace: Pace
+    _since_ms: int
+    _slow_ms: int
+    _n_resumes: int
+    _epoch: int
+    _quiet: dict[str, int]
+    _seen: tuple[set[int], set[int]]
+    _rules: dict[str, Rules]
+    _alphas: dict[str, float]
+    _margin: MarginRule | None
+
     def __init__(self, comparison: Comparison, *, since_unix_ms: int, n_resumes: int = 0) -> None:
         """
         Begin with nothing known.
@@ -200,8 +211,8 @@ class Watch:
         self._since_ms = self._slow_ms = unix_ms
         self._n_resumes = n_resumes
         self._epoch = -1
-        self._quiet: dict[str, int] = {}
-        self._seen: tuple[set[int], set[int]] = (set(), set())
+        self._quiet = {}
+        self._seen = (set(), set())
         self._rules = {signal.name: _rules_of(signal, comparison, unix_ms) for signal in comparison.signals}
         self._alphas = {signal.name: alpha_of_life(signal.alpha, n_resumes) for signal in comparison.signals}
         self._margin = None if comparison.stop_on_safety is None else MarginRule()

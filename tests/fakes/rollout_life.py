@@ -82,7 +82,7 @@ class RolloutLife(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = JumpyClock(unix_ms=1_700_000_000_000)
-        self.rules, self.source, self.published = ScriptedRules(), ScriptedSource(), Published()
+        self.script, self.source, self.published = ScriptedRules(), ScriptedSource(), Published()
         self.keeper = MortalKeeper()
         self.runner = asyncio.Runner()
         self.closed: set[str] = set()
@@ -122,7 +122,7 @@ class RolloutLife(RuleBasedStateMachine):
     def gates_say(self, verdict: Verdict, is_partial: bool) -> None:
         """Gates answer this from now on, or only one of them does."""
         names = (GateName.CRITICAL,) if is_partial else (GateName.CRITICAL, GateName.ERRORS)
-        self.rules.verdicts = [verdict_of(verdict, name) for name in names]
+        self.script.verdicts = [verdict_of(verdict, name) for name in names]
 
     @rule(is_away=st.booleans(), is_late=st.booleans(), is_broken=st.booleans())
     def store_is(self, is_away: bool, is_late: bool, is_broken: bool) -> None:
@@ -141,16 +141,16 @@ class RolloutLife(RuleBasedStateMachine):
     )
     def signal_acts(self, action: Action, signal: str, to: int, n_ticks: int, dies_at: int, dies_after: bool) -> None:
         """A signal acts, for some ticks; the process may be killed while it is obeyed."""
-        self.rules.trips = [trip_of(action, signal=signal, step_back_to=to)]
+        self.script.trips = [trip_of(action, signal=signal, step_back_to=to)]
         self._mortal(self._ticks(n_ticks), dies_at, dies_after)
-        self.rules.trips = []
+        self.script.trips = []
 
     @rule(arm=st.sampled_from(["one", "two", "current"]))
     def split_arm_trips(self, arm: str) -> None:
         """An arm of the split does harm."""
-        self.rules.trips = [trip_of(Action.ROLLBACK, arm=arm)]
+        self.script.trips = [trip_of(Action.ROLLBACK, arm=arm)]
         self._run(self._ticks())
-        self.rules.trips = []
+        self.script.trips = []
 
     @rule(
         kind=st.sampled_from(CommandKind),
@@ -199,10 +199,10 @@ class RolloutLife(RuleBasedStateMachine):
     def disk_refuses(self, calls: set[str]) -> None:
         """The disk takes nothing for a while, and then does again."""
         self.keeper.refuses = calls
-        self.rules.trips = [trip_of(Action.ROLLBACK)] if "latches" in calls else []
+        self.script.trips = [trip_of(Action.ROLLBACK)] if "latches" in calls else []
         self.clock.advance(60.0)
         self._run(self._ticks())
-        self.rules.trips, self.keeper.refuses = [], set()
+        self.script.trips, self.keeper.refuses = [], set()
         self._run(self._ticks())
 
     @rule()
@@ -248,7 +248,7 @@ class RolloutLife(RuleBasedStateMachine):
         # Time alone passes a stage without gates, and only such a one.
         passed = rollout.plan.stages[was.stage : rollout.stage]
         has_read = self.source.n_given > self.n_given and any(
-            one.verdict is Verdict.PASS for one in self.rules.verdicts
+            one.verdict is Verdict.PASS for one in self.script.verdicts
         )
         assert has_read or not any(gates_of(one) for one in passed), "missing data never promotes"
 
@@ -271,7 +271,7 @@ class RolloutLife(RuleBasedStateMachine):
             publish=self.published,
             clock=self.clock,
             alert=lambda _: None,
-            rules=self.rules,
+            rules=self.script,
         )
 
     def _admit(self, plan: RolloutPlan) -> None:

@@ -85,6 +85,7 @@ class Crowd:
     random: Random = field(init=False)
 
     def __post_init__(self) -> None:
+        """Make its chance its own."""
         self.random = Random(self.seed)
 
     def facts(self, length_ms: int) -> Facts:

@@ -53,9 +53,9 @@ def test_ratio_without_evidence() -> None:
 
 def test_floor_of_errors() -> None:
     """A baseline without failures counts as 0.2 %: four users of a hundred thousand requests are not many."""
-    rare = {"ours": (10_000, 12), "theirs": (190_000, 0)}
-    assert judged(ERRORS, **rare) is None
-    assert judged(SAFETY, **rare) is not None
+    ours, theirs = (10_000, 12), (190_000, 0)
+    assert judged(ERRORS, ours=ours, theirs=theirs) is None
+    assert judged(SAFETY, ours=ours, theirs=theirs) is not None
 
 
 def test_failing_users_needed() -> None:

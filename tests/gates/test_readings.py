@@ -1,8 +1,8 @@
 """How signals stand, in words."""
 
 from gateway.gates.cost import CostRules
-from gateway.gates.failing import FailingRules
 from gateway.gates.facts import ArmFacts, Incident, Judged
+from gateway.gates.failing import FailingRules
 from gateway.gates.latency import LatencyRules
 from gateway.gates.margin import MarginRule
 from gateway.gates.ratings import RatingRules
