@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gateway.control.publish import Compiled
     from gateway.domain.table import RoutingTable
     from gateway.errors import Finding
+    from gateway.settings.allocations import Allocations
     from gateway.settings.memo import Memo
 
 
@@ -62,7 +63,7 @@ class FileCompiler:
             environ=self._environ,
             version=version,
             seal_key=self._seal_key,
-            previous=read_allocations(self._allocations),
+            previous=counted_on(read_allocations(self._allocations), self._serving()),
             memo=self._memo,
             serving=serving_of(self._serving()),
             allows_edits=self._allows_edits,
@@ -82,6 +83,27 @@ class FileCompiler:
         # A flushed write may wait long for a busy disk; most edits move nobody.
         if read_allocations(self._allocations) != compiled.allocations:
             write_allocations(self._allocations, compiled.allocations)
+
+
+def counted_on(known: Allocations, table: RoutingTable | None) -> Allocations:
+    """
+    Give allocations whose epochs are no lower than those in use.
+
+    A rollout's epochs are counted by control; a split that takes its place must not count the same ones again, or
+    facts of two divisions would share a number.
+    """
+    from msgspec.structs import replace
+
+    if table is None:
+        return known
+    routes = [route for name in table.route_names if (route := table.route(name)) is not None]
+    in_use = {route.release.name: route.release.epoch for route in routes}
+    behind = {
+        name: replace(one, epoch=in_use[name])
+        for name, one in known.by_release.items()
+        if in_use.get(name, 0) > one.epoch
+    }
+    return known.updated(behind) if behind else known
 
 
 def serving_of(table: RoutingTable | None) -> dict[str, dict[str, str]] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from gateway.control.publish import Compiled
 from gateway.domain.table import decode_table, encode_table
 from gateway.errors import ConfigError
-from gateway.processes.file_compiler import FileCompiler, serving_of, validate_text
+from gateway.processes.file_compiler import FileCompiler, counted_on, serving_of, validate_text
+from gateway.settings.allocations import Allocation, Allocations
 
 CONFIG = """\
 version: 1
@@ -93,3 +95,15 @@ def test_edited_arm_is_refused(tmp_path: Path) -> None:
 def test_serving() -> None:
     """Without a table nothing is served."""
     assert serving_of(None) is None
+
+
+def test_epochs_go_on(tmp_path: Path) -> None:
+    """A split that takes a rollout's place counts on from the rollout's last epoch."""
+    (tmp_path / "s.yaml").write_text(CONFIG)
+    compiled = FileCompiler(tmp_path / "s.yaml", tmp_path, bytes(32), environ={}).compile(1)
+    (route,) = compiled.routes
+    table = decode_table(encode_table(compiled.head, [replace(route, release=replace(route.release, epoch=9))]))
+    known = Allocations({"support": Allocation(3, (), ()), "gone": Allocation(4, (), ())})
+    counted = counted_on(known, table).by_release
+    assert {name: one.epoch for name, one in counted.items()} == {"support": 9, "gone": 4}
+    assert counted_on(known, None) is known
