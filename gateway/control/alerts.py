@@ -132,7 +132,7 @@ class Alerts:
         for lane in before.values():
             if lane.task is not None:
                 lane.task.cancel()
-            self.tally["dropped"] += len(lane.waiting)
+            self._lose(len(lane.waiting))
 
     async def drain(self, within_s: float) -> None:
         """Wait until everything is sent or given up, for at most so long."""
@@ -144,7 +144,7 @@ class Alerts:
 
     async def close(self) -> None:
         """End; what waits is lost, and counted."""
-        self.tally["dropped"] += self.n_waiting
+        self._lose(self.n_waiting)
         await self._tasks.close()
 
     @property
@@ -156,10 +156,14 @@ class Alerts:
         if len(lane.waiting) >= self._max_waiting:
             # The oldest goes: what happens now matters more to whoever is woken by it.
             lane.waiting.popleft()
-            self.tally["dropped"] += 1
+            self._lose(1)
         lane.waiting.append(body)
         lane.idle.clear()
         lane.woken.set()
+
+    def _lose(self, n: int) -> None:
+        if n:
+            self.tally["dropped"] += n
 
     def _start(self, lane: _Lane) -> None:
         if lane.task is None:

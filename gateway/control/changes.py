@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from gateway.control.books import Books
@@ -70,11 +70,6 @@ class Changes:
             latch = by_arm.get(draft.arm)
             if latch is not None:
                 self.latches.append(replace(latch, entry=entry.id, rule=entry.rule, evidence=entry.evidence))
-
-    def merge(self, other: Mapping[str, Rollout]) -> None:
-        """Add rollouts about which there is nothing to say but the time."""
-        for release, rollout in other.items():
-            self.rollouts.setdefault(release, rollout)
 
 
 def latch_of(rollout: Rollout, entry: Entry) -> Latch:

@@ -9,8 +9,9 @@ turned into own time (`gates.pace`), so that a wall clock set back or forward an
 window. Facts may come in any order and late; they count when they come, at the weights of their own epoch.
 
 Weights only enter as w, the candidate's share of those compared: an epoch's change restarts no evidence. Who is in
-neither arm is not counted. The state is bounded (about 2 MB with every sample full, 30 KB on a quiet route) and
-`snapshot` gives all of it: a watch restored from one goes on exactly as the other would have.
+neither arm is not counted. The state is bounded, mostly by the users whom `stats.eprocess` remembers, and `snapshot`
+gives all of it (2 KB at first, 100 to 220 KB at 10 requests a second, under 9 MB after 90,000 failing users in a day):
+a watch restored from one goes on exactly as the other would have.
 
 Rollbacks are asked for at every judgement while their evidence stands; step-backs forget what they acted upon; what
 only alerts speaks once a day, and the fast alarm once an hour.

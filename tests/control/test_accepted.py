@@ -11,7 +11,7 @@ from gateway.control.accepted import Accepted, ContentFile, MemoryContents
 from gateway.control.machine import begin
 from gateway.control.rollout import Rollout, RolloutPhase
 from gateway.domain.guard import Guard, GuardKind
-from gateway.domain.price import Price
+from gateway.domain.price import Price, Rates
 from gateway.domain.variant import Api, Clamp, Rewrite, SystemMode, SystemPrompt
 from gateway.errors import StateError
 from tests.fakes.rollouts import plan_of, variant_of
@@ -75,7 +75,13 @@ def test_survives_a_restart(tmp_path: Path) -> None:
         clamp=(Clamp(("max_tokens",), 1, 5.5),),
     )
     guard = Guard("ssn", GuardKind.PATTERN, pattern="(?i)social", schema=b"\xff")
-    full = replace(A, rewrites={Api.CHAT: rewrite}, headers=(("x-team", "a"),), guards=(guard,), price=_price())
+    full = replace(
+        A,
+        rewrites={Api.CHAT: rewrite},
+        headers=(("x-team", "a"),),
+        guards=(guard,),
+        price=Price(Rates(1e-6, 2e-6, 5e-7)),
+    )
     first = Accepted(ContentFile(tmp_path / "contents.msgpack"))
     first.admit({"support": full}, {})
     first.admit({"support": B}, {"support": full})
@@ -96,9 +102,3 @@ def test_unkept_is_not_admitted(tmp_path: Path) -> None:
     with pytest.raises(StateError):
         known.admit({"support": A}, {})
     assert known.good("support") is None
-
-
-def _price() -> Price:
-    from gateway.domain.price import Rates
-
-    return Price(rates=Rates(1e-6, 2e-6, 5e-7))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -90,12 +91,13 @@ def test_unreadable_rollouts(tmp_path: Path) -> None:
 def test_unwritable_says_so(tmp_path: Path) -> None:
     """A directory that is gone is a StateError at every call, never a crash."""
     keeper = StateKeeper(tmp_path / "gone")
-    for call in (
+    calls: list[Callable[[], None]] = [
         lambda: keeper.keep_latches([LATCH]),
         lambda: keeper.keep_rollouts({}),
         lambda: keeper.keep_watches({}),
         lambda: keeper.append([ENTRY]),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(StateError, match="cannot write"):
             call()
 
