@@ -30,6 +30,7 @@ ALARM_STANDS_MS = 60_000
 LEAST_RATE = 0.002
 """Of the absolute rule: nobody fails less often than this for long enough to rely on it."""
 
+NOUNS = {SignalKind.ERRORS: "failed requests", SignalKind.SAFETY: "safety incidents"}
 WORDS = {SignalKind.ERRORS: "failed", SignalKind.SAFETY: "had a safety incident"}
 
 
@@ -75,14 +76,6 @@ class Rates(NamedTuple):
             "baseline_floor": self.floor,
             "ratio": None if ratio is None or not isfinite(ratio) else ratio,
         }
-
-    @property
-    def sentence(self) -> str:
-        """Say it."""
-        return (
-            f"{self.failing} users in {self.requests} requests, against {self.baseline_failing} in"
-            f" {self.baseline_requests} of the baseline ({times(self.ratio)})"
-        )
 
 
 class Found(NamedTuple):
@@ -285,10 +278,10 @@ class FailingRules:
             "start_ms": start.since_unix_ms, "start_e_value": _finite(start.e_value), "start_weight": start.weight,
             "start_candidate_failing_users": start.candidate, "start_baseline_failing_users": start.baseline,
         }  # fmt: skip
-        word = WORDS[signal.kind]
         sentence = (
-            f"Within {rates.over}, requests {word} of {rates.sentence}; {signal.ratio:g} × is the most allowed."
-            f" Evidence {e_value:.3g} of {1 / alpha:.0f} needed."
+            f"Within {rates.over}, {rates.failing} users had {NOUNS[signal.kind]} in {rates.requests} requests; on the"
+            f" baseline {rates.baseline_failing} in {rates.baseline_requests}. The rate is {beside(ratio)};"
+            f" {signal.ratio:g} × is the most allowed. Evidence {e_value:.3g}, and {1 / alpha:.0f} is enough."
         )
         return Found("e_process", signal.action, sentence, evidence)
 
@@ -375,6 +368,16 @@ def times(ratio: float | None) -> str:
     if ratio is None:
         return "no ratio"
     return f"{ratio:.3g} ×" if isfinite(ratio) else "none in the baseline"
+
+
+def beside(ratio: float) -> str:
+    """
+    Give how a rate compares with the baseline's.
+
+    >>> beside(17.75), beside(float("inf"))
+    ("17.8 × the baseline's", 'beyond any multiple of nothing')
+    """
+    return f"{ratio:.3g} × the baseline's" if isfinite(ratio) else "beyond any multiple of nothing"
 
 
 def _finite(value: float) -> float:

@@ -262,6 +262,23 @@ def test_reload_between_decision_and_table(drill: Drill) -> None:
     drill >> trips("error_rate") << weight(1_000)
 
 
+def test_reload_between_two_promotions() -> None:
+    """A file that comes in while one candidate is promoted keeps what was decided about another's old content."""
+    first, second = plan_of(), plan_of(release="second", route="second")
+    drill = Drill(first, second)
+
+    def reload() -> None:
+        drill.published.before = lambda: None
+        changed = plan_of("bbbbbbbbbbbb", release="second", route="second")
+        drill.controller.admit({"support": first, "second": changed})
+
+    drill >> gates(errors="pass") >> after(hours=23) << weight(1_000)
+    drill.published.before = reload
+    drill >> after(hours=1) << weight(5_000) << weight(1_000, "second")
+    assert drill.controller.rollouts["second"].plan.content == "bbbbbbbbbbbb"
+    drill.finish()
+
+
 def test_alert_speaks_now_and_then(drill: Drill) -> None:
     """A signal that only alerts is heard a few times a day, not every second, and changes nothing."""
     drill.rules.trips = [trip_of(Action.ALERT, signal="cost")]

@@ -124,5 +124,6 @@ def test_sentence() -> None:
     """What is said names both arms' counts and the ratio."""
     found = judged(ERRORS, ours=(500, 20), theirs=(9_500, 95))
     assert found is not None
-    assert "20 users in 500 requests, against 95 in 9500 of the baseline (4 ×)" in found.sentence
+    assert "20 users had failed requests in 500 requests; on the baseline 95 in 9500" in found.sentence
+    assert "The rate is 4 × the baseline's; 2 × is the most allowed" in found.sentence
     assert times(None) == "no ratio"
