@@ -226,6 +226,7 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
     from gateway.control.publish import Publisher
     from gateway.processes.control import Rooms
     from gateway.processes.file_compiler import FileCompiler
+    from gateway.processes.late_steering import LateSteering
     from gateway.processes.state import read_seal_key
     from gateway.settings.reload import FileWatch
 
@@ -249,11 +250,12 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
         table=link.last_table,
     )
 
-    steered = steer(publisher, state, config, allows_edits=allows_edits)
+    steering = LateSteering(lambda: steer(publisher, state, config, allows_edits=allows_edits), state=state)
+    publisher.steer(steering)
 
     @cache
     def desk() -> MeteredDesk:
-        return open_desk(publisher, link, state, steered)
+        return open_desk(publisher, link, state, steering.open())
 
     def open_port() -> Port:
         # Not before the first table is out: workers wait for that, nobody yet for this.
@@ -263,6 +265,7 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
         from gateway.processes.rollout_operations import RolloutDesk
         from gateway.processes.steering import ServedTable
 
+        steered = steering.open()
         operations = ControlOperations(
             publisher=publisher,
             link=link,
@@ -284,13 +287,19 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
             await publisher.reload("prices")
 
     return Rooms(
-        publisher, open_port, FileWatch([config]), desk, catch_up, steer=steered.keep, end_steering=steered.close
+        publisher,
+        open_port,
+        FileWatch([config]),
+        desk,
+        catch_up,
+        steer=lambda: steering.keep(publisher.restand),
+        end_steering=steering.close,
     )
 
 
 def steer(publisher: Publisher, state: Path, config: Path, *, allows_edits: bool) -> Steered:
     """
-    Give what watches over rollouts, and have the publisher join what it decides into every table.
+    Give what watches over rollouts.
 
     Raises:
         StateError: What was decided before cannot be read.
@@ -323,8 +332,7 @@ def steer(publisher: Publisher, state: Path, config: Path, *, allows_edits: bool
         accepted=Accepted(ContentFile(state / "contents.msgpack")),
     )
     steering = Steering(controller, sighted, config=str(config), allows_edits=allows_edits, alerts=alerts)
-    publisher.steer(steering)
-    return Steered(controller, keeper, sighted, alerts, post, meter)
+    return Steered(controller, steering, keeper, sighted, alerts, post, meter)
 
 
 def open_desk(publisher: Publisher, link: ParentLink, state: Path, steered: Steered) -> MeteredDesk:

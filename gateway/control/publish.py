@@ -20,7 +20,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
-from gateway.assign.standing import route_at
+from gateway.assign.standing import held, route_at
 from gateway.clock import Clock
 from gateway.domain.route import Route
 from gateway.domain.standing import Standing
@@ -280,7 +280,14 @@ class Publisher:
 
 
 def _encode(route: Route, standing: Standing | None) -> _Encoded:
-    return _Encoded(route, standing, encode_route(route_at(route, standing)))
+    try:
+        joined = route_at(route, standing)
+    except ValueError as error:
+        # A file that was admitted but could not be saved: its standings do not fit the table that goes on. One route
+        # that cannot be joined must hold up no other's rollback, and nobody may get a candidate by accident.
+        log.critical("a release cannot be joined, its candidates get nothing", extra={"cause": str(error)})
+        joined = replace(route, release=held(route.release, None))
+    return _Encoded(route, standing, encode_route(joined))
 
 
 def _routes_in(table: RoutingTable) -> tuple[Route, ...]:

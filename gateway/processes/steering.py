@@ -245,6 +245,7 @@ class Steered:
 
     Attributes:
         controller: Decides.
+        steering: Joins it to the file.
         keeper: Keeps what it decided, and the journal.
         sighted: Gathers what it decides from.
         alerts: Tells people.
@@ -253,6 +254,7 @@ class Steered:
     """
 
     controller: Controller
+    steering: Steering
     keeper: Keeper
     sighted: Sighted
     alerts: Alerts

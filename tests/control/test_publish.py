@@ -242,3 +242,17 @@ async def test_refused_by_steering(script: Script, publisher: Publisher) -> None
     publisher.steer(Steered(refuses=True))
     report = await publisher.reload("start")
     assert (report.result, script.events) == (Result.REFUSED, [])
+
+
+async def test_misfit_holds_up_nobody(script: Script, publisher: Publisher) -> None:
+    """A standing that names arms of another file gives its route's candidate nothing, and the others go out."""
+    script.routes = (rollout_of("support"), rollout_of("other"))
+    publisher.steer(steered := Steered(weight=500))
+    await publisher.reload("start")
+    misfit = Standing("support", (("gone", 10_000),))
+    fit = Standing("other", (("new", 700), ("old", 9_300)), epoch=1)
+    await publisher.restand({**steered.standings(), "support": misfit, "other": fit})
+    assert publisher.table is not None
+    other = publisher.table.route("other")
+    assert other is not None
+    assert (weight_in(publisher), other.release.arms[0].weight) == (0, 700)

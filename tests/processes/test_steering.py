@@ -224,7 +224,9 @@ async def test_steered_outlives_a_fault(tmp_path: Path, caplog: pytest.LogCaptur
     async def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
         return 200
 
-    steered = Steered(failing, house.keeper, house.sighted, Alerts(post=post), OpenedOnce(), RolloutMeter())
+    steered = Steered(
+        failing, house.steering, house.keeper, house.sighted, Alerts(post=post), OpenedOnce(), RolloutMeter()
+    )
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(steered.keep(), 0.1)
     await steered.close()

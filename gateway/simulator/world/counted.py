@@ -22,9 +22,9 @@ from gateway.simulator.world.layout import UNCOMPARED, Layout
 from gateway.simulator.world.said import GOOD, SILENT, Said
 from gateway.simulator.world.scenario import Treatment
 
-TIMED_PER_MINUTE = 60
+TIMED_PER_MINUTE = 50
 """
-Durations per arm and minute that are handed over, of a sample of people: 1,800 in the half hour that latency is judged
+Durations per arm and minute that are handed over, of a sample of people: 1,500 in the half hour that latency is judged
 by, which wants 200. All of them at 10 requests/s would cost more than the rest of a run.
 """
 

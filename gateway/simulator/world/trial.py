@@ -18,7 +18,6 @@ from gateway.control.keep import MemoryKeeper
 from gateway.control.real_rules import GateRules
 from gateway.control.rollout import Command, CommandKind, RolloutPhase
 from gateway.domain.rollout import Comparison, Plan
-from gateway.domain.standing import Standing
 from gateway.gates.watch import Watch
 from gateway.simulator.world.scenario import Fault, People, Scenario
 from gateway.simulator.world.world import Harm, World
@@ -166,7 +165,7 @@ class _Run:
             clock.advance(MINUTE_S)
             await controller.tick()
             await controller.settle()
-            self._note_weight(world.minute, controller.standings().get(self.plan.release))
+            self._note_weight(world.minute, world.candidate_weight)
             phase = self._phase_of(controller)
             await self._let_people_act(controller, phase, world.minute)
             if phase in _ENDED or (
@@ -187,9 +186,7 @@ class _Run:
         rollout = controller.rollouts.get(self.plan.release)
         return None if rollout is None else rollout.phase
 
-    def _note_weight(self, minute: int, standing: Standing | None) -> None:
-        latched, weights = ((), ()) if standing is None else (standing.latched, standing.weights)
-        weight = sum(buckets for arm, buckets in weights if arm != self.plan.baseline and arm not in latched)
+    def _note_weight(self, minute: int, weight: int) -> None:
         if not self._weights or self._weights[-1][1] != weight:
             self._weights.append((minute, weight))
 

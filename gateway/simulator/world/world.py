@@ -105,6 +105,12 @@ class World:
         """Give the minute from which faults are timed: the hour after the candidate first got users; None before."""
         return self._faults_from
 
+    @property
+    def candidate_weight(self) -> int:
+        """Give the buckets that candidates answer now."""
+        weights = self._layouts[-1].weights if self._layouts else {}
+        return sum(weights.get(name, 0) for name in candidates_of(self._plan))
+
     async def restand(self, standings: Mapping[str, Standing]) -> int:
         """Take the standings: from the next minute on, people are answered accordingly."""
         standing = standings.get(self._plan.release)
@@ -178,8 +184,7 @@ class World:
         self._exposed.settle(self._layouts)
         if minute and minute % _MINUTES_PER_DAY == 0:
             self._crowd.begin_day(_DAY_S)
-        weights = self._layouts[-1].weights
-        if self._faults_from is None and any(weights[name] for name in candidates_of(self._plan)):
+        if self._faults_from is None and self.candidate_weight:
             self._faults_from = minute
         end = end_of_block(self._scenario, minute, faults_from=self._faults_from)
         fault_s = None if self._faults_from is None else 60.0 * (minute - self._faults_from)

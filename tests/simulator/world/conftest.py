@@ -36,7 +36,7 @@ def plan() -> RolloutPlan:
         change_type=ChangeType.PROMPT_WORDING,
         stages=(
             Stage(StageKind.SHARE, 1_000, _DAY_S, 4 * _DAY_S, 50, (GateName.ERRORS,)),
-            Stage(StageKind.SHARE, 5_000, _DAY_S, 4 * _DAY_S, 50, (GateName.ERRORS,)),
+            Stage(StageKind.SHARE, 5_000, _DAY_S, 4 * _DAY_S, 50, (GateName.ERRORS, GateName.SEGMENTS)),
             Stage(StageKind.SHARE, 10_000),
         ),
         gates=gates,

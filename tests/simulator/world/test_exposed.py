@@ -40,7 +40,9 @@ def layouts_of(plan: RolloutPlan, *weights: int) -> list[Layout]:
 
 def evidence_of(exposed: Exposed, plan: RolloutPlan) -> Evidence:
     """Give the evidence of what was settled."""
-    return exposed.evidence(Rollout(plan), until_unix_ms=1, starts_unix_ms=0, internal=InternalEvidence())
+    return exposed.evidence(
+        Rollout(plan, dwelt_s=86_400.0), until_unix_ms=1, starts_unix_ms=0, internal=InternalEvidence()
+    )
 
 
 def test_pieces_sum_like_the_whole(plan: RolloutPlan, crowd: Crowd, block: Block) -> None:
@@ -76,3 +78,17 @@ def test_known_harm(plan: RolloutPlan, crowd: Crowd, block: Block) -> None:
     spoilt = (block.fails[1] | block.unsafe[1]) & ~(block.fails[0] | block.unsafe[0])
     users = block.users
     assert exposed.harm() == (len(set(users.tolist())), len(set(users[spoilt].tolist())), spoilt.sum(), len(users))
+
+
+def test_metrics_wait_for_their_gates(plan: RolloutPlan, crowd: Crowd, block: Block) -> None:
+    """Until gates are about to be asked there is only who was exposed, and how long the stage has lasted."""
+    exposed = Exposed(plan, crowd, ("current", "concise"))
+    exposed.note(block, 0, len(block.users), 0)
+    exposed.settle(layouts_of(plan, 3_000))
+    early, soon = (
+        exposed.evidence(Rollout(plan, dwelt_s=dwelt_s), until_unix_ms=1, starts_unix_ms=0, internal=InternalEvidence())
+        for dwelt_s in (3_600.0, 86_340.0)
+    )
+    assert (early.errors, early.stage_s) == (None, 3_600.0)
+    assert early.stage_units == soon.stage_units > 0
+    assert soon.errors is not None

@@ -90,7 +90,7 @@ async def test_evidence_is_by_unit(plan: RolloutPlan, broken: Scenario) -> None:
     world = world_of(plan, broken)
     await stand(world, 5_000, 1)
     passed(world, 120)
-    evidence = await world.evidence(Rollout(plan, entered_unix_ms=_STARTS))
+    evidence = await world.evidence(Rollout(plan, stage=1, entered_unix_ms=_STARTS, dwelt_s=86_400.0))
     assert evidence is not None and evidence.errors is not None
     assert evidence.errors.candidate.mean == pytest.approx(0.3, abs=0.05)
     assert evidence.epochs[0].candidate == evidence.stage_units == evidence.errors.candidate.n_units

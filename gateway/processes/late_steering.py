@@ -1,0 +1,82 @@
+"""
+Steering that is loaded when it is needed, which for most files is after the first table.
+
+The controller and its rules take a quarter of a second to import, and workers wait for the first table. A file without
+rollouts, on a state directory that knows of none, gives the same table without them; what it says is admitted right
+after. Latches hold meanwhile as ever: the parent hands them to workers before any table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gateway.domain.rollout import RolloutPlan
+from gateway.domain.standing import Standing
+
+if TYPE_CHECKING:
+    from gateway.processes.steering import Steered
+
+KEPT = ("rollouts.json", "latches.json", "contents.msgpack")
+"""What a state directory has once something was steered on it."""
+
+Restand = Callable[[Mapping[str, Standing]], Awaitable[int]]
+
+
+class LateSteering:
+    """Implements `control.publish.Steering`."""
+
+    def __init__(self, load: Callable[[], Steered], *, state: Path) -> None:
+        """
+        Make it; nothing is loaded yet.
+
+        Args:
+            load: Gives what steers; blocks, and may be called in a thread. Raises StateError.
+            state: The state directory.
+        """
+        self._load = load
+        self._state = state
+        self._steered: Steered | None = None
+        self._waiting: Any = None
+        self._loading = threading.Lock()
+
+    def open(self) -> Steered:
+        """Give what steers, loading it the first time; raises StateError when it cannot be."""
+        with self._loading:
+            if self._steered is None:
+                self._steered = self._load()
+            return self._steered
+
+    def admit(self, compiled: Any) -> None:
+        """Take over what a new file says, now or once the first table is out."""
+        if self._steered is None and self._can_wait(compiled):
+            self._waiting = compiled
+            return
+        self._waiting = None
+        self.open().steering.admit(compiled)
+
+    def standings(self) -> Mapping[str, Standing]:
+        """Give how releases stand, by name."""
+        return {} if self._steered is None else self._steered.steering.standings()
+
+    async def keep(self, restand: Restand) -> None:
+        """Steer until cancelled; what waited is admitted first, and what it decides is published."""
+        steered = await asyncio.to_thread(self.open)
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            steered.steering.admit(waiting)
+            await restand(steered.steering.standings())
+        await steered.keep()
+
+    async def close(self) -> None:
+        """Keep what was counted."""
+        if self._steered is not None:
+            await self._steered.close()
+
+    def _can_wait(self, compiled: Any) -> bool:
+        if any(isinstance(plan, RolloutPlan) for plan in compiled.plans.values()):
+            return False
+        return not any((self._state / name).exists() for name in KEPT)
