@@ -33,6 +33,10 @@ _P = RolloutPhase
 _MOVING = frozenset({_P.PROGRESSING, _P.HOLDING, _P.AWAITING_APPROVAL})
 
 
+CONTROLLER = "controller"
+"""Who a rollback is by when no person asked for it."""
+
+
 class Reply(StrEnum):
     """How a command ended."""
 
@@ -217,7 +221,8 @@ def _pause(rollout: Rollout, command: Command, _: int) -> tuple[Rollout, Draft]:
 def _resume(rollout: Rollout, command: Command, unix_ms: int) -> tuple[Rollout, Draft]:
     if rollout.phase is _P.ROLLED_BACK:
         after = entered(rollout, first_with_traffic(rollout.plan), unix_ms=unix_ms, by=command.who)
-        after = replace(after, n_resumes=rollout.n_resumes + 1)
+        # A person's rollback spent no alpha: what was counted goes on counting.
+        after = replace(after, n_resumes=rollout.n_resumes + (rollout.by == CONTROLLER))
     elif rollout.weight < weight_at(rollout.plan, rollout.stage):
         # After a step back it climbs again from where it is: each stage has to be passed once more.
         after = entered(rollout, stage_within(rollout.plan, rollout.weight), unix_ms=unix_ms, by=command.who)

@@ -94,6 +94,12 @@ def test_resume_after_rollback() -> None:
     assert (after.stage, after.weight, after.n_resumes, after.phase) == (0, 1_000, 1, RolloutPhase.PROGRESSING)
 
 
+def test_resume_after_a_persons_rollback() -> None:
+    """What a person took back spent no alpha: evidence goes on where it was."""
+    after, _ = obey(at(phase=GONE, weight=0, by="ana", n_resumes=2), ask("resume"), unix_ms=9)
+    assert (after.weight, after.n_resumes) == (1_000, 2)
+
+
 def test_resume_after_step_back() -> None:
     """It climbs again from where it was put, and what stepped it back may do so once more, to 0."""
     stepped = at(phase=PAUSED, stage=2, weight=1_000, heard=("s",), stepped_back_by=("s",))
