@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from gateway.control.publish import Publisher
     from gateway.domain.table import RoutingTable
     from gateway.processes.control import Port, Rooms
+    from gateway.processes.late_steering import LateSteering
     from gateway.processes.link import ParentLink
     from gateway.processes.meters import Meters
     from gateway.processes.parent import Parent, Plan
@@ -257,29 +258,6 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
     def desk() -> MeteredDesk:
         return open_desk(publisher, link, state, steering.open())
 
-    def open_port() -> Port:
-        # Not before the first table is out: workers wait for that, nobody yet for this.
-        from gateway.admin.server import AdminServer
-        from gateway.processes.file_compiler import validate_text
-        from gateway.processes.operations import ControlOperations
-        from gateway.processes.rollout_operations import RolloutDesk
-        from gateway.processes.steering import ServedTable
-
-        steered = steering.open()
-        operations = ControlOperations(
-            publisher=publisher,
-            link=link,
-            path=config,
-            explain=explain_assignment,
-            validate=lambda text: validate_text(text, config, os.environ),
-            facts=desk().desk.render,
-            metrics=desk().meters.render,
-            steering=RolloutDesk(
-                steered.controller, steered.keeper, served=ServedTable(publisher, link), exposed=desk().exposed
-            ),
-        )
-        return AdminServer(operations, token=os.environ.get("SLUICE_ADMIN_TOKEN") or None)
-
     async def catch_up() -> None:
         import asyncio
 
@@ -288,13 +266,40 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
 
     return Rooms(
         publisher,
-        open_port,
+        lambda: open_port(publisher, link, config, steering, desk),
         FileWatch([config]),
         desk,
         catch_up,
-        steer=lambda: steering.keep(publisher.restand),
+        begin_steering=lambda: steering.begin(publisher.restand),
+        steer=steering.keep,
         end_steering=steering.close,
     )
+
+
+def open_port(
+    publisher: Publisher, link: ParentLink, config: Path, steering: LateSteering, desk: Callable[[], MeteredDesk]
+) -> Port:
+    """Give the operators' server; not before the first table is out: workers wait for that, nobody yet for this."""
+    from gateway.admin.server import AdminServer
+    from gateway.processes.file_compiler import validate_text
+    from gateway.processes.operations import ControlOperations
+    from gateway.processes.rollout_operations import RolloutDesk
+    from gateway.processes.steering import ServedTable
+
+    steered = steering.open()
+    operations = ControlOperations(
+        publisher=publisher,
+        link=link,
+        path=config,
+        explain=explain_assignment,
+        validate=lambda text: validate_text(text, config, os.environ),
+        facts=desk().desk.render,
+        metrics=desk().meters.render,
+        steering=RolloutDesk(
+            steered.controller, steered.keeper, served=ServedTable(publisher, link), exposed=desk().exposed
+        ),
+    )
+    return AdminServer(operations, token=os.environ.get("SLUICE_ADMIN_TOKEN") or None)
 
 
 def steer(publisher: Publisher, state: Path, config: Path, *, allows_edits: bool) -> Steered:

@@ -242,7 +242,7 @@ class RolloutPlan:
         route: Route name.
         baseline: Arm name.
         candidate: Arm name.
-        content: 12 hex digits over both arms' content hashes: what the latch hangs on. Another one is another candidate.
+        content: 12 hex digits over both arms' content hashes: what the latch hangs on. Another is another candidate.
         change_type: What is changed.
         stages: They rise; the last is 100 % or less.
         gates: By name, every one that a stage names, and CRITICAL.

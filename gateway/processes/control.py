@@ -79,7 +79,8 @@ class Rooms:
         watch: Says when a file changed.
         make_facts: Makes where facts go, once the operators' server answers; None to leave them with the workers.
         catch_up: Does what the start could not wait for, last of all; None where there is nothing.
-        steer: Watches over rollouts from the first table on, until cancelled; None where there are none.
+        begin_steering: Loads what watches over rollouts, right after the first table; None where there is nothing.
+        steer: Watches over rollouts from then on, until cancelled.
         end_steering: Keeps what they have counted, at the end.
     """
 
@@ -88,6 +89,7 @@ class Rooms:
     watch: Watch
     make_facts: Callable[[], Facts] | None = None
     catch_up: Callable[[], Coroutine[Any, Any, None]] | None = None
+    begin_steering: Callable[[], Coroutine[Any, Any, None]] | None = None
     steer: Callable[[], Coroutine[Any, Any, None]] | None = None
     end_steering: Callable[[], Coroutine[Any, Any, None]] | None = None
 
@@ -103,6 +105,7 @@ class ControlProcess:
         self._watch = rooms.watch
         self._make_facts = rooms.make_facts
         self._catch_up = rooms.catch_up
+        self._begin_steering = rooms.begin_steering
         self._steer = rooms.steer
         self._end_steering = rooms.end_steering
         self._facts: Facts | None = None
@@ -127,6 +130,11 @@ class ControlProcess:
             # who calls it now is answered once the port is up, and nobody's start waits for that.
             self._link.note_ready()
             self._tasks.spawn(self._follow_files())
+            if self._begin_steering is not None:
+                # Urgent, and before all that is imported next: an edit that comes meanwhile waits for it, and it must
+                # not wait for the edit.
+                with self._imports.urgent():
+                    await self._begin_steering()
             if self._steer is not None:
                 self._tasks.spawn(self._steer())
             # In a thread, or what was sent would not leave before all of it is imported.

@@ -40,6 +40,7 @@ class LateSteering:
         self._load = load
         self._state = state
         self._steered: Steered | None = None
+        self._is_first = True
         self._waiting: Any = None
         self._loading = threading.Lock()
 
@@ -52,24 +53,34 @@ class LateSteering:
 
     def admit(self, compiled: Any) -> None:
         """Take over what a new file says, now or once the first table is out."""
-        if self._steered is None and self._can_wait(compiled):
-            self._waiting = compiled
+        if self._is_first and self._can_wait(compiled):
+            self._is_first, self._waiting = False, compiled
             return
-        self._waiting = None
+        self._is_first = False
+        # What waited comes first: an edit is an edit of what was there before it.
+        self._admit_waiting()
         self.open().steering.admit(compiled)
 
     def standings(self) -> Mapping[str, Standing]:
         """Give how releases stand, by name."""
         return {} if self._steered is None else self._steered.steering.standings()
 
-    async def keep(self, restand: Restand) -> None:
-        """Steer until cancelled; what waited is admitted first, and what it decides is published."""
+    async def begin(self, restand: Restand) -> None:
+        """Load it; what waited is admitted, and what that decides is published."""
         steered = await asyncio.to_thread(self.open)
-        if self._waiting is not None:
-            waiting, self._waiting = self._waiting, None
-            steered.steering.admit(waiting)
+        if self._admit_waiting():
             await restand(steered.steering.standings())
-        await steered.keep()
+
+    async def keep(self) -> None:
+        """Steer, until cancelled."""
+        await self.open().keep()
+
+    def _admit_waiting(self) -> bool:
+        if self._waiting is None:
+            return False
+        waiting, self._waiting = self._waiting, None
+        self.open().steering.admit(waiting)
+        return True
 
     async def close(self) -> None:
         """Keep what was counted."""

@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from gateway.simulator.describe import Behaviour
 from tests.flows.rig.gateway import GatewayProcess, aside, gateway
-from tests.flows.rig.load import Load, Plan
+from tests.flows.rig.latches import latch_storm
+from tests.flows.rig.load import Plan
 from tests.flows.rig.population import arms_of, users
-from tests.flows.rig.provider import ProviderProcess
+from tests.flows.rig.rollouts import (
+    CONFIG,
+    HALF,
+    Providers,
+    abuse,
+    entry_of,
+    outage,
+    rollout_of,
+    trip,
+    two_providers,
+)
 
 RATE = 20.0
+LOAD = Plan(rate=RATE, n_held=0)
 GONE_WITHIN_S = 30.0
 MAX_HARMED = 30
-NOTICED_WITHIN_S = 10.0
-
-CONFIG = """
-version: 1
-providers:
-  good: {base_url: "GOOD", auth: none, timeouts: {connect: 1s, first_byte: 5s}}
-  other: {base_url: "OTHER", auth: none, timeouts: {connect: 1s, first_byte: 5s}}
-routes:
-  support:
-    variants:
-      current: {provider: good, model: a}
-      concise: {provider: other, model: b}
-    release:
-      name: support-v8
-      rollout: {baseline: current, candidate: concise, change_type: prompt_wording}
-"""
 
 FIXED = """
 version: 1
@@ -50,89 +43,60 @@ routes:
 """
 
 
-class Providers:
-    """
-    Two accounts: one stays well, the other can be taken away.
-
-    Attributes:
-        good: The one that stays.
-        other: The one the candidate uses.
-    """
-
-    def __init__(self) -> None:
-        self.good, self.other = ProviderProcess(Behaviour()), ProviderProcess(Behaviour())
-        self._running = [self.good, self.other]
-        for each in self._running:
-            each.start()
-
-    def break_other(self) -> None:
-        """Take it away: every connection to it is refused from now on."""
-        self.other.close()
-        self._running.remove(self.other)
-
-    def close(self) -> None:
-        """End what runs."""
-        for each in self._running:
-            each.close()
-
-    def config(self, text: str) -> str:
-        """Give a configuration that names them."""
-        return text.replace("GOOD", self.good.base_url).replace("OTHER", self.other.base_url)
-
-
 @pytest.fixture(name="providers")
 def _providers() -> Iterator[Providers]:
-    providers = Providers()
-    yield providers
-    providers.close()
-
-
-def rollout_of(running: GatewayProcess) -> dict[str, Any]:
-    """Give how the rollout stands."""
-    status, body = running.ask_operators("/api/rollouts/support-v8")
-    assert status == 200, body
-    return dict(body)
-
-
-async def until_rolled_back(running: GatewayProcess) -> dict[str, Any]:
-    """Wait for the rollback, and give how the rollout stands then."""
-    deadline_s = time.monotonic() + GONE_WITHIN_S
-    while True:
-        rollout: dict[str, Any] = await aside(lambda: rollout_of(running))
-        if rollout["phase"] == "rolled_back":
-            return rollout
-        assert time.monotonic() < deadline_s, rollout["sentence"]
-        await asyncio.sleep(0.05)
-
-
-def entry_of(running: GatewayProcess, kind: str) -> dict[str, Any]:
-    """Give the newest journal entry of a kind."""
-    _, body = running.ask_operators("/api/journal?release=support-v8")
-    return next(dict(entry) for entry in body["entries"] if entry["kind"] == kind)
+    with two_providers() as providers:
+        yield providers
 
 
 async def test_outage_rolls_back(tmp_path: Path, providers: Providers) -> None:
     """A 10 % canary turned to nothing but errors is at 0 % in every worker within 30 s and 30 candidate requests."""
     with gateway(tmp_path / "g", providers.config(CONFIG)) as running:
         assert rollout_of(running)["weight_pct"] == 10
-        async with Load(running.port, Plan(rate=RATE, n_held=0)) as load:
-            await asyncio.sleep(2.0)
-            await aside(providers.break_other)
-            await until_rolled_back(running)
-            await aside(lambda: running.until(lambda status: _serves_one_table(status), NOTICED_WITHIN_S))
-            await asyncio.sleep(0.5)  # For what was under way.
-            before = len(load.tally.failed)
-            await asyncio.sleep(1.5)
-            assert len(load.tally.failed) == before
-        assert 0 < len(load.tally.failed) <= MAX_HARMED
+        tripped = await trip(running, lambda: providers.take_away(providers.other), LOAD)
+        assert 0 < tripped.n_requests <= MAX_HARMED and tripped.gone_s <= GONE_WITHIN_S
         assert set((await aside(lambda: arms_of(running.port, users(200)))).values()) == {"current"}
-        entry = entry_of(running, "rolled_back")
+        entry = await aside(lambda: entry_of(running, "rolled_back"))
         assert (entry["from_weight"], entry["to_weight"], entry["who"]) == (1_000, 0, "controller")
         assert "concise" in entry["sentence"]
 
 
-def _serves_one_table(status: dict[str, Any]) -> bool:
-    return {worker["version"] for worker in status["workers"]} == {status["version"]}
+@pytest.mark.parametrize("harm", ["content_filter_rate", "refusal_rate"])
+async def test_harm_rolls_back(tmp_path: Path, providers: Providers, harm: str) -> None:
+    """Answers that the provider filters or refuses roll a 10 % canary back as quickly, and are called what they are."""
+    with gateway(tmp_path / "g", providers.config(CONFIG)) as running:
+        tripped = await trip(running, lambda: providers.behave(providers.other, **{harm: 1.0}), LOAD)
+    assert 0 < tripped.n_requests <= MAX_HARMED and tripped.gone_s <= GONE_WITHIN_S
+    assert tripped.signal == "safety"
+
+
+async def test_outage_of_both_is_nobodys(tmp_path: Path, providers: Providers) -> None:
+    """Where both arms fail together, nothing is decided."""
+
+    def spoil() -> None:
+        for each in (providers.good, providers.other):
+            providers.behave(each, error_rate=1.0)
+
+    with gateway(tmp_path / "g", providers.config(CONFIG)) as running:
+        calm = await outage(running, spoil, LOAD, lasts_s=8.0)
+    assert calm.n_failed > 100
+    assert (calm.decided, calm.weight_pct) == ([], 10)
+
+
+async def test_one_user_is_no_crowd(tmp_path: Path, providers: Providers) -> None:
+    """However often one user fails, nobody else loses the candidate."""
+    with gateway(tmp_path / "g", providers.config(CONFIG)) as running:
+        calm = await abuse(running, 500, LOAD)
+    assert calm.n_failed == 500
+    assert (calm.decided, calm.weight_pct) == ([], 10)
+
+
+async def test_kills_open_no_latch(tmp_path: Path, providers: Providers) -> None:
+    """Killed at the moment of a rollback, whoever asked for it, no process lets anybody have the candidate again."""
+    with gateway(tmp_path / "g", providers.config(HALF)) as running:
+        storm = await latch_storm(running, providers, n_loops=3, load=Plan(rate=60, n_held=0))
+    assert (storm.late, storm.reached, storm.miscounted, storm.unreadable, storm.odd) == ([], 0, [], [], [])
+    assert storm.resumed == 3
 
 
 def test_latch_outlives_everything(tmp_path: Path, providers: Providers) -> None:

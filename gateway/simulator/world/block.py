@@ -104,7 +104,9 @@ class Drawer:
         at_ms.sort()
         treatments = tuple(self._scenario.treatment(role, fault_s) for role in self._roles)
         fails = self._happens(users, treatments, ERRORS, "errors")
-        fails |= self._crowd.persistent[users] & (self._chance.random(len(users)) < population.persistent_errors)
+        if population.persistent:
+            failing = self._chance.random(len(users)) < population.persistent_errors
+            fails |= self._crowd.persistent[users] & failing
         unsafe = self._happens(users, treatments, UNSAFE, "unsafe") & ~fails
         starts = np.searchsorted(at_ms, np.arange(first_minute, end_minute + 1) * MINUTE_MS)
         said = self._voices.draw(users, at_ms, fails, treatments)
@@ -114,7 +116,7 @@ class Drawer:
 
     def _happens(self, users: Numbers, treatments: Sequence[Treatment], kind: int, name: str) -> Flags:
         """Give (arms, requests): whether it happens to each, by the same dice for every arm."""
-        dice = self._chance.random(len(users))
+        dice = self._chance.random(len(users), dtype=np.float32)
         return np.stack([dice < self._chances(users, each, kind, name) for each in treatments])
 
     def _chances(self, users: Numbers, treatment: Treatment, kind: int, name: str) -> Chances:

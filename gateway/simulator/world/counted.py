@@ -56,6 +56,11 @@ class ByMinute(Generic[T]):
     objects: list[T]
     starts: list[int]
 
+    @classmethod
+    def empty(cls, block: Block) -> ByMinute[T]:
+        """Give none, in every minute of a block."""
+        return cls([], [0] * len(block.starts))
+
     def of(self, minute: int) -> list[T]:
         """Give those of a minute, counted from the block's first."""
         return self.objects[self.starts[minute] : self.starts[minute + 1]]
@@ -73,7 +78,7 @@ class CountedArm:
         *,
         starts_unix_ms: int,
         streams: float,
-        chance: np.random.Generator,
+        chance: np.random.Generator | None,
     ) -> None:
         """
         Count them.
@@ -85,7 +90,7 @@ class CountedArm:
             crowd: Who asked.
             starts_unix_ms: The wall clock at the world's first minute.
             streams: Share of streamed requests.
-            chance: Dice for durations and costs.
+            chance: Dice for durations and costs; None leaves them out.
         """
         self._block = block
         self._hashes = crowd.hashes
@@ -95,7 +100,9 @@ class CountedArm:
         self._failures = self._incidents(rows[fails])
         self._unsafe = self._incidents(rows[unsafe])
         self._recent = self._last_ones(rows, fails, unsafe)
-        self._timings, self._costs = self._timed(rows[~fails], crowd, block.treatments[arm], streams, chance)
+        self._timings, self._costs = ByMinute[Timing].empty(block), ByMinute[Cost].empty(block)
+        if chance is not None:
+            self._timings, self._costs = self._timed(rows[~fails], crowd, block.treatments[arm], streams, chance)
 
     def facts(self, minute: int) -> ArmFacts:
         """Give the facts of a minute, counted from the block's first; without feedback."""

@@ -259,25 +259,23 @@ class Exposed:
         return _Units(arm, exposed[arms == arm], exposed[arms == self._baseline])
 
     def _settle(self, noted: _Noted, layout: Layout) -> None:
-        rows = slice(noted.first, noted.last)
-        users = noted.block.users[rows]
-        arms = layout.arm_of[self._crowd.slots[users]]
-        at_minute = int(np.searchsorted(noted.block.starts, noted.first, side="right")) - 1
-        sums = self._sums_of(noted.layout, noted.block.first_minute + at_minute)
-        known = arms >= 0
-        users, arms = users[known], arms[known]
-        if not len(users):
+        block, baseline = noted.block, self._baseline
+        arms = layout.arm_of[self._crowd.slots[block.users[noted.first : noted.last]]]
+        at_minute = int(np.searchsorted(block.starts, noted.first, side="right")) - 1
+        sums = self._sums_of(noted.layout, block.first_minute + at_minute)
+        known = np.flatnonzero(arms >= 0)
+        if not len(known):
             return
+        rows, arms = noted.first + known, arms[known]
+        users, fails, unsafe = block.users[rows], block.fails[arms, rows], block.unsafe[arms, rows]
         width = len(sums.requests)
-        answered = np.arange(len(users))
-        fails, unsafe = noted.block.fails[:, rows][:, known], noted.block.unsafe[:, rows][:, known]
-        own_fails, own_unsafe = fails[arms, answered], unsafe[arms, answered]
         sums.requests += np.bincount(users, minlength=width)
-        sums.fails += np.bincount(users[own_fails], minlength=width)
-        sums.unsafe += np.bincount(users[own_unsafe], minlength=width)
-        theirs = arms != self._baseline
-        spared = ~(fails[self._baseline] | unsafe[self._baseline])
-        self._note_harm(users[theirs], users[theirs & (own_fails | own_unsafe) & spared])
+        sums.fails += np.bincount(users[fails], minlength=width)
+        sums.unsafe += np.bincount(users[unsafe], minlength=width)
+        theirs = arms != baseline
+        spoilt = rows[theirs & (fails | unsafe)]
+        spared = ~(block.fails[baseline, spoilt] | block.unsafe[baseline, spoilt])
+        self._note_harm(users[theirs], block.users[spoilt[spared]])
 
     def _settle_heard(self, rows: HeardRows, taken: slice) -> None:
         for layout in np.unique(rows.layouts[taken]).tolist():

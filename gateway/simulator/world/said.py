@@ -99,7 +99,7 @@ class Voices:
         for index, key in enumerate(self.metrics):
             most = max((each.opinions[key].said for each in treatments if key in each.opinions), default=0.0)
             most = min(1.0, most / self.population.raters)
-            rows = np.flatnonzero(raters & (self.chance.random(len(users)) < most))
+            rows = np.flatnonzero(raters & (self.chance.random(len(users), dtype=np.float32) < most))
             if len(rows):
                 parts.append(self._of_metric(index, most, users[rows], at_ms[rows], fails[:, rows], treatments))
         return joined(parts, n_arms=len(treatments))

@@ -116,7 +116,7 @@ def run_trial(plan: Plan, scenario: Scenario, *, seed: int) -> Trial:
     """Run a plan through a scenario once; the same trial for the same seed."""
     thresholds = gc.get_threshold()
     # Facts are millions of tuples without a circle in them: looking for circles takes a tenth of a run.
-    gc.set_threshold(200_000, 50, 100)
+    gc.set_threshold(2_000_000, 50, 100)
     try:
         return asyncio.run(_Run(plan, scenario, seed).run())
     finally:

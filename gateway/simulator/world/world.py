@@ -204,7 +204,8 @@ class World:
                 self._crowd,
                 starts_unix_ms=self._starts_unix_ms,
                 streams=self._scenario.population.streams,
-                chance=self._chance,
+                # Where nobody has a candidate, durations are compared with nothing.
+                chance=self._chance if self.candidate_weight else None,
             )
             for arm, name in enumerate(self._names)
             if self._layouts[-1].weights[name] > 0

@@ -98,7 +98,7 @@ async def test_errors_and_safety(store: Store) -> None:
 
 
 async def test_stage(store: Store) -> None:
-    """Units and requests of the stage are the candidate's of its epochs; an epoch without a candidate counts nowhere."""
+    """Units and requests of the stage are its candidate's; an epoch without a candidate counts nowhere."""
     outcomes = [
         *seen(1, "concise", n=4),
         *seen(2, "concise", epoch=2),
