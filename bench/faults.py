@@ -42,7 +42,7 @@ from tests.flows.rig.facts import (
 from tests.flows.rig.gateway import ROOT, GatewayProcess, aside, gateway
 from tests.flows.rig.generations import generation
 from tests.flows.rig.http import HttpClient
-from tests.flows.rig.latches import HELD_WITHIN_S, latch_storm
+from tests.flows.rig.latches import HELD_WITHIN_S, LatchStorm, latch_storm
 from tests.flows.rig.load import CHAT, Load, Plan
 from tests.flows.rig.population import MODES, arms_by_real_client, users
 from tests.flows.rig.provider import PATIENT, ProviderProcess, provider
@@ -430,6 +430,11 @@ def measure_latch(home: Path, sizes: Sizes) -> list[Row]:
     plan = Plan(rate=60, n_held=0)
     with rollouts.two_providers() as providers, gateway(home, providers.config(rollouts.HALF)) as running:
         storm = _run(latch_storm(running, providers, n_loops=sizes.latches, load=plan))
+    return latch_rows(storm, plan.rate)
+
+
+def latch_rows(storm: LatchStorm, rate: float) -> list[Row]:
+    """Give what a storm came to."""
     ways = ", ".join(f"{count} {way}" for way, count in sorted(storm.ways.items()))
     kills = ", ".join(f"{count} {victim}" for victim, count in sorted(storm.kills.items()))
     told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(storm.unacknowledged.items())) or "none"
@@ -438,7 +443,7 @@ def measure_latch(home: Path, sizes: Sizes) -> list[Row]:
     is_all = len(storm.closed) == n_expected
     return [
         Row(
-            f"{storm.n_loops} loops of rollback and kill -9 under {plan.rate:g} requests/s: rollbacks, kills",
+            f"{storm.n_loops} loops of rollback and kill -9 under {rate:g} requests/s: rollbacks, kills",
             f"{ways}; {kills}",
         ),
         Row("… requests answered, rollouts resumed whose traffic came back", f"{storm.n_answers}, {storm.resumed}"),
@@ -487,22 +492,23 @@ def measure_trips(home: Path, sizes: Sizes) -> list[Row]:
     rows = []
     for number, (what, spoil) in enumerate(SPOILS.items()):
         n_trips = sizes.trips if number == 0 else max(1, sizes.trips // 3)
-        trips = [_trip(home / f"{number}-{each}", spoil, plan) for each in range(n_trips)]
-        rows += _trip_rows(f"{len(trips)} times a 10 % canary under {plan.rate:g} requests/s {what}", trips)
+        trips = [_trip(home / f"{number}-{each}", spoil, plan, 1.0 + 0.9 * each) for each in range(n_trips)]
+        rows += trip_rows(f"{len(trips)} times a 10 % canary under {plan.rate:g} requests/s {what}", trips)
     for what, spoil_each in OUTAGES.items():
         calm = _outage(home / what.replace(" ", "-"), spoil_each, plan, sizes.calm_s)
-        rows.append(_calm_row(f"both arms' providers {what} for {sizes.calm_s:g} s", calm))
+        rows.append(calm_row(f"both arms' providers {what} for {sizes.calm_s:g} s", calm))
     with rollouts.two_providers() as providers, gateway(home / "abuse", providers.config(rollouts.CONFIG)) as running:
-        rows.append(_calm_row("one user of the candidate fails 500 times", _run(rollouts.abuse(running, 500, plan))))
+        rows.append(calm_row("one user of the candidate fails 500 times", _run(rollouts.abuse(running, 500, plan))))
     return rows
 
 
-def _trip(home: Path, spoil: Callable[[rollouts.Providers], None], plan: Plan) -> rollouts.Trip:
+def _trip(home: Path, spoil: Callable[[rollouts.Providers], None], plan: Plan, healthy_s: float) -> rollouts.Trip:
     with rollouts.two_providers() as providers, gateway(home, providers.config(rollouts.CONFIG)) as running:
-        return _run(rollouts.trip(running, partial(spoil, providers), plan))
+        return _run(rollouts.trip(running, partial(spoil, providers), plan, healthy_s=healthy_s))
 
 
-def _trip_rows(what: str, trips: Sequence[rollouts.Trip]) -> list[Row]:
+def trip_rows(what: str, trips: Sequence[rollouts.Trip]) -> list[Row]:
+    """Give what rounds of one kind came to; one whose candidate answered nothing proves nothing."""
     counted, gone_s = [float(each.n_requests) for each in trips], [each.gone_s for each in trips]
     rules = Counter(f"{each.signal} by {each.rule}" for each in trips)
     return [
@@ -528,7 +534,8 @@ def _outage(
         return _run(rollouts.outage(running, spoil_both, plan, lasts_s))
 
 
-def _calm_row(what: str, calm: rollouts.Calm) -> Row:
+def calm_row(what: str, calm: rollouts.Calm) -> Row:
+    """Give whether anything was decided; where nothing failed, nothing is proved."""
     decided = ", ".join(calm.decided) or "none"
     is_met = not calm.decided and calm.weight_pct == 10 and calm.n_failed > 0
     return Row(f"{what}: failed requests; decisions", f"{calm.n_failed}; {decided}", "no decision", is_met)

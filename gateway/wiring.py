@@ -322,7 +322,11 @@ def steer(publisher: Publisher, state: Path, config: Path, *, allows_edits: bool
     sighted = Sighted(arm_of=ArmNow(publisher))
     child = EvidenceChild((*COMMAND, "evidence", "--state", str(state)), os.environ)
     source = ReleaseFacts(
-        sighted, weights_of=lambda release, epoch: steering.weights_of(release, epoch), ask=child.ask, clock=clock
+        sighted,
+        weights_of=lambda release, epoch: steering.weights_of(release, epoch),
+        ask=child.ask,
+        clock=clock,
+        is_compared=lambda *about: steering.is_compared(*about),
     )
     keeper = StateKeeper(state)
     post = OpenedOnce()

@@ -35,13 +35,29 @@ def route_at(route: Route, standing: Standing | None) -> Route:
     accepted = standing.accepted
     # A route that a control process before this one joined has both arms already.
     if accepted is None or accepted.name in route.variants:
-        return replace(route, release=release_at(release, standing))
+        return without_fallbacks(replace(route, release=release_at(release, standing)), standing.latched)
     edited = release.arms[release.baseline].name
     arms = (Arm(edited, Role.CANDIDATE, 0), Arm(accepted.name, Role.BASELINE, BUCKETS))
     unranged = (SlotRange(0, BUCKETS, 1),)
     rollout = replace(release, kind=ReleaseKind.ROLLOUT, arms=arms, ranges=unranged)
     variants = {**route.variants, accepted.name: accepted}
-    return replace(route, variants=variants, release=release_at(rollout, standing))
+    at = replace(route, variants=variants, release=release_at(rollout, standing))
+    return without_fallbacks(at, standing.latched)
+
+
+def without_fallbacks(route: Route, arms: Iterable[str] | None) -> Route:
+    """
+    Give a route that does not fall back on arms that get nothing: a closed candidate saves nobody's answer.
+
+    Args:
+        route: As it stands.
+        arms: As in `held`.
+    """
+    if not route.fallback:
+        return route
+    candidates = {arm.name for arm in route.release.arms if arm.role is Role.CANDIDATE}
+    closed = candidates if arms is None else candidates.intersection(arms)
+    return replace(route, fallback=tuple(name for name in route.fallback if name not in closed))
 
 
 def release_at(release: Release, standing: Standing) -> Release:
@@ -70,7 +86,7 @@ def release_at(release: Release, standing: Standing) -> Release:
         # Nobody is compared any more, and `explain` is to say why.
         ranges: tuple[SlotRange, ...] = (SlotRange(0, BUCKETS, release.baseline, Reason.BREAKER_OPEN),)
     else:
-        ranges = _rollout_ranges(weight, candidate or 0, release.baseline, standing.control)
+        ranges = rollout_ranges(weight, candidate or 0, release.baseline, standing.control)
     at = replace(release, arms=arms, ranges=ranges, epoch=standing.epoch, internal_arm=internal)
     return held(at, standing.latched)
 
@@ -115,7 +131,8 @@ def held(release: Release, arms: Iterable[str] | None) -> Release:
     )
 
 
-def _rollout_ranges(weight: int, candidate: int, baseline: int, control: int | None) -> tuple[SlotRange, ...]:
+def rollout_ranges(weight: int, candidate: int, baseline: int, control: int | None) -> tuple[SlotRange, ...]:
+    """Give the ranges of a rollout's (candidate, baseline) by index; `control` as in `Standing`."""
     parts = [(0, weight, candidate, Reason.BUCKET)]
     if control is None:
         parts.append((weight, BUCKETS, baseline, Reason.BUCKET))

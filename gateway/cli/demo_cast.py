@@ -176,13 +176,13 @@ def environment_of_cast(environ: Mapping[str, str]) -> dict[str, str]:
 
 def fetch_json(url: str) -> Any:
     """
-    Give what a GET on this machine answers; blocks, for at most 2 s.
+    Give what a GET on this machine answers; blocks, for at most 10 s: the operators' port is late after a start.
 
     Raises:
         DemoError: Nobody answers, or not with JSON.
     """
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=2.0)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=10.0)
     try:
         connection.request("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path)
         return orjson.loads(connection.getresponse().read())

@@ -50,6 +50,9 @@ def admitted(books: Books, plans: Mapping[str, Plan], epochs: Mapping[str, int],
 
 def close_for(books: Books, plans: Mapping[str, Plan], *, unix_ms: int) -> None:
     """Have latches that fit the plans; where they could not be read, a latch on everything."""
+    if books.is_unreadable and not plans:
+        # Nobody knows yet whom to close: as it lies there the file closes everything, and so it stays.
+        return
     latches = bound(books.latches, books.rollouts)
     if books.is_unreadable:
         latches = merged(latches, unreadable_latches(plans, unix_ms=unix_ms))
@@ -91,9 +94,11 @@ def _begun(before: Rollout | None, plan: RolloutPlan, epoch: int, unix_ms: int) 
             n_step_backs=before.n_step_backs,
             stepped_back_by=before.stepped_back_by,
             version=before.version + 1,
+            keys=before.keys,
         )
         return carried, drafts
-    after = replace(after, version=before.version + 1)
+    # A command sent a second time was meant for the content it was carried out on.
+    after = replace(after, version=before.version + 1, keys=before.keys)
     if before.is_withdrawn or before.phase is RolloutPhase.FINISHED:
         return after, drafts
     sentence = (

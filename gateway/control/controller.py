@@ -131,6 +131,16 @@ class Controller:
         """Give every rollout that the file has, by release."""
         return {name: one for name, one in self._books.rollouts.items() if not one.is_withdrawn}
 
+    def rollout(self, release: str) -> Rollout | None:
+        """Give one rollout that the file has; None where it has none of this name."""
+        one = self._books.rollouts.get(release)
+        return None if one is None or one.is_withdrawn else one
+
+    def split(self, release: str) -> SplitPlan | None:
+        """Give one split; None where there is none of this name."""
+        plan = self._plans.get(release)
+        return plan if isinstance(plan, SplitPlan) else None
+
     @property
     def splits(self) -> Mapping[str, SplitPlan]:
         """Give every split, by release."""
@@ -245,7 +255,7 @@ class Controller:
             plan = self._plans.get(release)
             if isinstance(plan, SplitPlan):
                 return await self._command_split(plan, command, unix_ms)
-            rollout = self.rollouts.get(release)
+            rollout = self.rollout(release)
             if rollout is None:
                 known = ", ".join(sorted(self._plans)) or "none"
                 return Answered(release, Reply.UNKNOWN, f"{release!r} is neither rollout nor split; there are: {known}")
@@ -293,6 +303,8 @@ class Controller:
         if not foreign and not self._books.is_unreadable:
             return changes
         close_for(self._books, self._plans, unix_ms=unix_ms)
+        # Workers hold it already, by name; the table has to say so too, of splits as well.
+        self._is_published = False
         for rollout in self.rollouts.values():
             plan = rollout.plan
             latch = latch_on(self._books.latches, plan, plan.candidate, plan.content)
@@ -301,7 +313,7 @@ class Controller:
                 if drafts:
                     changes.note(self._books, rollout, after, drafts, known=latch)
         for latch in foreign:
-            split = self.splits.get(latch.release)
+            split = self.split(latch.release)
             if split is not None:
                 sentence = f"{latch.arm or 'every arm'} on {split.route} is stopped by {latch.by}: {latch.sentence}"
                 draft = Draft(DecisionKind.STOPPED, sentence, latch.rule, latch.arm, who=latch.by, why=latch.sentence)
@@ -311,7 +323,7 @@ class Controller:
     def _tripped(self, unix_ms: int) -> Changes:
         changes = Changes()
         for plan in self._plans.values():
-            rollout = self.rollouts.get(plan.release)
+            rollout = self.rollout(plan.release)
             for trip in self._watching.trips(plan, rollout, unix_ms):
                 if isinstance(plan, SplitPlan):
                     known = (*self._books.latches, *changes.latches)
@@ -433,11 +445,12 @@ class Controller:
         return Answered(plan.release, Reply.DONE, drafts[0].sentence, None, tuple(changes.entries))
 
     async def _restand(self) -> None:
+        # Until it is done: whoever asked may be cut off by their own patience, and then the next tick does it.
+        self._is_published = False
         try:
             self._books.version = await self._publish.restand(self._live)
             self._is_published = True
         except Exception:  # Whatever is wrong with the table: latches hold without one, and the next tick tries again.
-            self._is_published = False
             log.critical("how releases stand could not be published; trying again", exc_info=True)
 
     def _note_health(self, changes: Changes, rollout: Rollout, look: Look) -> None:

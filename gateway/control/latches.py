@@ -91,7 +91,10 @@ def _sorted(latch: Latch, plan: Plan | None) -> Latch:
     if plan is None:
         return latch
     holds = any(is_held(latch, plan, arm, content) for arm, content in arms_of(plan))
-    return latch if latch.is_dormant is not holds else replace(latch, is_dormant=not holds)
+    if latch.is_dormant is not holds:
+        return latch
+    # The journal has what it stood on. A thousand of them with all of it would be more than the parent reads.
+    return replace(latch, is_dormant=not holds, evidence=latch.evidence if holds else {})
 
 
 def merged(own: Sequence[Latch], foreign: Sequence[Latch]) -> tuple[Latch, ...]:
@@ -110,10 +113,16 @@ def _key(latch: Latch) -> tuple[str, str, str, int]:
 
 
 def without(latches: Sequence[Latch], plan: Plan, arms: Iterable[str]) -> tuple[Latch, ...]:
-    """Give the latches that hold none of these arms."""
-    contents = dict(arms_of(plan))
-    named = [(arm, contents[arm]) for arm in arms]
-    return tuple(one for one in latches if not any(is_held(one, plan, arm, content) for arm, content in named))
+    """Give the latches that hold none of these arms; of one that holds others as well, what it holds of those."""
+    named = frozenset(arms)
+    kept: list[Latch] = []
+    for latch in latches:
+        held = [(arm, content) for arm, content in arms_of(plan) if is_held(latch, plan, arm, content)]
+        if named.isdisjoint(arm for arm, _ in held):
+            kept.append(latch)
+        else:
+            kept += [replace(latch, arm=arm, content=content) for arm, content in held if arm not in named]
+    return tuple(kept)
 
 
 def unreadable_latches(plans: Mapping[str, Plan], *, unix_ms: int) -> tuple[Latch, ...]:

@@ -77,6 +77,10 @@ class Compiler(Protocol):
 class Steering(Protocol):
     """Decides how releases stand; `control.controller` is the real one."""
 
+    def check(self, compiled: Any) -> None:
+        """Raise ConfigError to refuse a file; changes nothing."""
+        ...
+
     def admit(self, compiled: Any) -> None:
         """Take over what a new file says, before it is published; raises ConfigError to refuse it."""
         ...
@@ -232,18 +236,18 @@ class Publisher:
         # The first table of a control process always goes out: its predecessor may have been of older code.
         if compiled.fingerprint == self._fingerprint:
             return Result.UNCHANGED
+        # Saved before it is admitted: once the controller counts on the new file nothing may keep the new table back,
+        # or the next standing, of a new candidate, would be joined to the old table, whose candidate may be latched.
+        if self._steering is not None:
+            self._steering.check(compiled)
+        await asyncio.to_thread(self._compiler.save, compiled)
         if self._steering is not None:
             self._steering.admit(compiled)
         standings = self._steering.standings() if self._steering is not None else {}
-        encoded = await asyncio.to_thread(self._write_out, compiled, standings)
+        encoded = await asyncio.to_thread(self._encode, compiled.routes, standings)
         self._hand_over(compiled.head, tuple(compiled.routes), encoded)
         self._fingerprint = compiled.fingerprint
         return Result.APPLIED
-
-    def _write_out(self, compiled: Compiled, standings: Mapping[str, Standing]) -> dict[str, _Encoded]:
-        """Save what must outlive the table; give its routes."""
-        self._compiler.save(compiled)
-        return self._encode(compiled.routes, standings)
 
     def _encode(self, routes: Iterable[Route], standings: Mapping[str, Standing]) -> dict[str, _Encoded]:
         """Give routes as they stand, by name; those that are as before are not encoded again."""

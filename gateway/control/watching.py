@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.clock import Clock
+from gateway.control.latches import arms_of
 from gateway.control.ports import FactSource
 from gateway.control.rollout import Rollout, RolloutPhase
 from gateway.control.rules import Rules, Watch
@@ -35,6 +36,7 @@ class Watching:
         self._kept = dict(kept)
         self._watches: dict[Key, Watch] = {}
         self._comparisons: dict[Key, tuple[str, Comparison]] = {}
+        self._n_resumes: dict[Key, int] = {}
         self._alerted_s: dict[tuple[str, str, str, str], float] = {}
 
     def __repr__(self) -> str:
@@ -56,13 +58,14 @@ class Watching:
 
     def restart(self, release: str, n_resumes: int, unix_ms: int) -> None:
         """Begin anew for every arm of a release, with the alpha that is left."""
-        for (name, _), watch in self._watches.items():
-            if name == release:
+        for key, watch in self._watches.items():
+            if key[0] == release:
+                self._n_resumes[key] = n_resumes
                 watch.restart(unix_ms, n_resumes)
 
     def trips(self, plan: Plan, rollout: Rollout | None, unix_ms: int) -> list[Trip]:
         """Take in what happened in a release, and give what has to be done; a fault of ours stops no other release."""
-        keys = [key for key in self._watches if key[0] == plan.release]
+        keys = [key for key in _keys_of(plan) if key in self._watches]
         trips: list[Trip] = []
         try:
             facts = self._source.facts(plan.release)
@@ -84,19 +87,28 @@ class Watching:
         return [one for key, watch in self._watches.items() if key[0] == release for one in watch.readings(unix_ms)]
 
     def snapshots(self) -> dict[Key, bytes]:
-        """Give what is to be kept; each says which content it is of."""
+        """Give what is to be kept; each says which content it is of, and which life."""
         return {
-            key: self._comparisons[key][0].encode() + b"\n" + watch.snapshot() for key, watch in self._watches.items()
+            key: self._life(key, self._comparisons[key][0]) + b"\n" + watch.snapshot()
+            for key, watch in self._watches.items()
         }
 
+    def _life(self, key: Key, content: str) -> bytes:
+        return f"{content} {self._n_resumes.get(key, 0)}".encode()
+
     def _opened(self, key: Key, content: str, comparison: Comparison, rollout: Rollout | None, unix_ms: int) -> Watch:
-        kept_content, _, snapshot = self._kept.pop(key, b"").partition(b"\n")
-        if snapshot and kept_content == content.encode():
+        n_resumes = 0 if rollout is None else rollout.n_resumes
+        kept_life, _, snapshot = self._kept.pop(key, b"").partition(b"\n")
+        kept_content, _, kept_resumes = kept_life.decode(errors="replace").partition(" ")
+        if rollout is None and kept_resumes.isdecimal():
+            n_resumes = int(kept_resumes)
+        self._n_resumes[key] = n_resumes
+        # What was counted before a person resumed it, and was not kept since, would undo what they said.
+        if snapshot and kept_content == content and kept_resumes == str(n_resumes):
             try:
                 return self._rules.restored(comparison, snapshot)
             except Exception:  # It may be of another version; what it had counted is counted anew.
                 log.exception("a watch could not be restored", extra={"release": key[0], "arm": key[1]})
-        n_resumes = 0 if rollout is None else rollout.n_resumes
         return self._rules.watch(comparison, since_unix_ms=unix_ms, n_resumes=n_resumes)
 
     def _is_news(self, release: str, trip: Trip) -> bool:
@@ -114,6 +126,10 @@ class Watching:
 def is_renewed(before: Rollout, after: Rollout) -> bool:
     """Tell whether the ledger begins anew: every 30 days in which a holdback was kept."""
     return int(before.held_s // RENEWED_EVERY_S) < int(after.held_s // RENEWED_EVERY_S)
+
+
+def _keys_of(plan: Plan) -> list[Key]:
+    return [(plan.release, arm) for arm, _ in arms_of(plan)]
 
 
 def _wanted(plans: Mapping[str, Plan]) -> Iterator[tuple[Key, str, Comparison]]:

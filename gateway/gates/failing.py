@@ -125,9 +125,12 @@ class FailingRules:
         self, now_ms: int, *, epoch: int, share: float, candidate: ArmFacts | None, baseline: ArmFacts | None
     ) -> None:
         """Count what happened, under the candidate's share of those compared."""
+        requests = (candidate.requests if candidate else 0, baseline.requests if baseline else 0)
+        if not any(requests):
+            # Late feedback about an epoch that is over: its share is nobody's now.
+            return
         self._share = share
         failed, baseline_failed = self._failures(candidate), self._failures(baseline)
-        requests = (candidate.requests if candidate else 0, baseline.requests if baseline else 0)
         self._turn(now_ms)
         now = self._totals.now
         now[0] += requests[0]

@@ -111,6 +111,7 @@ class ControlProcess:
         self._facts: Facts | None = None
         self._tasks = TaskGroup()
         self._left = asyncio.Event()
+        self._has_begun = asyncio.Event()
         self._imports = ImportsGiveWay()
 
     async def serve(self, sock: socket.socket, facts_sock: socket.socket | None = None) -> int:
@@ -130,11 +131,10 @@ class ControlProcess:
             # who calls it now is answered once the port is up, and nobody's start waits for that.
             self._link.note_ready()
             self._tasks.spawn(self._follow_files())
+            # Before all that is imported next, and before the first edit: that is an edit of what was there before it.
             if self._begin_steering is not None:
-                # Urgent, and before all that is imported next: an edit that comes meanwhile waits for it, and it must
-                # not wait for the edit.
-                with self._imports.urgent():
-                    await self._begin_steering()
+                await self._begin_steering()
+            self._has_begun.set()
             if self._steer is not None:
                 self._tasks.spawn(self._steer())
             # In a thread, or what was sent would not leave before all of it is imported.
@@ -172,6 +172,8 @@ class ControlProcess:
             await self._reload("file")
 
     async def _reload(self, cause: str) -> None:
+        # An import that gives way keeps every other thread from importing: what an edit needs has to be there.
+        await self._has_begun.wait()
         # What is still being imported since the start would take half of the time that an edit has.
         with self._imports.urgent():
             await self._publisher.reload(cause)

@@ -4,6 +4,9 @@ Imports that give way: what is still being imported waits while something more u
 The control process imports its store and its operators' server in threads, most of a second, while it is already
 expected to follow edits of the file. An import has no end of its own before its last module, and it takes every second
 turn of the interpreter from whoever else wants one; but between two modules it can wait.
+
+Python looks for a module under one lock for all threads, and an import waits here with that lock in its hand. So what
+is urgent must have imported what it needs: whatever it imports would wait along, half a second a module.
 """
 
 from __future__ import annotations

@@ -30,8 +30,8 @@ HELD = "latches.held"
 """Both in the state directory."""
 
 LOOK_EVERY_S = 0.2
-MAX_BYTES = 4 * 1024 * 1024
-"""A thousand latches are about half a megabyte."""
+MAX_BYTES = 16 * 1024 * 1024
+"""A thousand latches of signals are about half a megabyte, of gates with many segments ten and more."""
 
 
 class Identity(NamedTuple):

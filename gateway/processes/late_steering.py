@@ -51,6 +51,12 @@ class LateSteering:
                 self._steered = self._load()
             return self._steered
 
+    def check(self, compiled: Any) -> None:
+        """See whether a file could be taken over; one that can wait always could."""
+        if not (self._is_first and self._can_wait(compiled)):
+            self._admit_waiting()
+            self.open().steering.check(compiled)
+
     def admit(self, compiled: Any) -> None:
         """Take over what a new file says, now or once the first table is out."""
         if self._is_first and self._can_wait(compiled):

@@ -31,6 +31,9 @@ EVIDENCE_WITHIN_S = 120.0
 WeightsOf = Callable[[str, int], Mapping[str, int] | None]
 """Release and epoch to the buckets each arm is compared by; None where nobody knows the epoch."""
 
+IsCompared = Callable[[str, int, str, int], bool]
+"""Release, epoch, arm and unit hash: whether the unit's own bucket gave it that arm, as one of those compared."""
+
 Ask = Callable[[EvidenceQuery], Awaitable[Evidence | None]]
 
 
@@ -42,7 +45,16 @@ class ReleaseFacts:
         unknown: Stretches of facts that no epoch is known of, since the start: left out.
     """
 
-    def __init__(self, sighted: Sighted, *, weights_of: WeightsOf, ask: Ask, clock: Clock) -> None:
+    def __init__(
+        self,
+        sighted: Sighted,
+        *,
+        weights_of: WeightsOf,
+        ask: Ask,
+        clock: Clock,
+        is_compared: IsCompared = lambda release, epoch, arm, unit_hash: True,
+    ) -> None:
+        self._is_compared = is_compared
         self.unknown = 0
         self._clock = clock
         self._sighted = sighted
@@ -57,6 +69,11 @@ class ReleaseFacts:
             if weights is None:
                 self.unknown += 1
                 continue
+            for arm, facts in sight.arms.items():
+                # A request id does not say why its user had that arm: internal users say much, and are not analysed.
+                facts.ratings = [
+                    one for one in facts.ratings if self._is_compared(release, sight.epoch, arm, one.unit_hash)
+                ]
             told.append(Facts(release, sight.epoch, weights, sight.since_unix_ms, sight.until_unix_ms, sight.arms))
         return told
 
@@ -74,13 +91,23 @@ def query_of(rollout: Rollout, unix_ms: int) -> EvidenceQuery:
         baseline=plan.baseline,
         candidate=plan.candidate,
         epochs=tuple((mark.epoch, mark.weight, mark.control) for mark in rollout.epochs),
-        stage_epochs=tuple(mark.epoch for mark in rollout.epochs if mark.since_unix_ms >= rollout.entered_unix_ms)
-        or (rollout.epoch,),
+        stage_epochs=_stage_epochs_of(rollout),
         metrics=tuple(plan.metrics[name] for name in _metrics_of(plan) if name in plan.metrics),
         segments=plan.segments if any(GateName.SEGMENTS in stage.gates for stage in plan.stages) else (),
         since_unix_ms=rollout.started_unix_ms,
         until_unix_ms=unix_ms,
     )
+
+
+def _stage_epochs_of(rollout: Rollout) -> tuple[int, ...]:
+    """
+    Give the epochs of the stage it is in: from the one that began when it was entered; without one, the last.
+
+    Told by their order, not by their times: after a wall clock was set back the stage before would seem to be later.
+    """
+    marks = rollout.epochs
+    begun = [at for at, mark in enumerate(marks) if mark.since_unix_ms == rollout.entered_unix_ms]
+    return tuple(mark.epoch for mark in marks[begun[-1] :]) if begun else (rollout.epoch,)
 
 
 def _metrics_of(plan: RolloutPlan) -> list[str]:

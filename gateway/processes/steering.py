@@ -16,6 +16,7 @@ from typing import Any, Protocol
 
 from gateway.assign.allocation import range_of
 from gateway.assign.bucketing import slot_of
+from gateway.assign.standing import rollout_ranges
 from gateway.control.alerts import Alerts, Post, opened_post
 from gateway.control.controller import Controller
 from gateway.control.ports import Keeper
@@ -23,7 +24,7 @@ from gateway.domain.alert import AlertTarget
 from gateway.domain.edit import EditRule, OnEdit, plan_of_edit
 from gateway.domain.metric import Metric
 from gateway.domain.release import Reason
-from gateway.domain.rollout import Plan, RolloutPlan
+from gateway.domain.rollout import Control, Plan, RolloutPlan
 from gateway.domain.route import Route
 from gateway.domain.standing import Standing
 from gateway.domain.table import RoutingTable
@@ -104,6 +105,17 @@ class Steering:
         self._config = config
         self._allows_edits = allows_edits
 
+    def check(self, compiled: Any) -> None:
+        """
+        See whether a file could be taken over; changes nothing.
+
+        Raises:
+            ConfigError: As of `admit`.
+        """
+        routes: dict[str, Route] = {route.release.name: route for route in compiled.routes}
+        for release, rule in compiled.edits.items():
+            self._good_of(rule, routes[release].variants[rule.variant], compiled.head.providers)
+
     def admit(self, compiled: Any) -> None:
         """
         Take over what a new file says, before it is published.
@@ -117,9 +129,9 @@ class Steering:
         served: dict[str, Variant] = {}
         for release, rule in compiled.edits.items():
             variant = served[release] = routes[release].variants[rule.variant]
-            plan = self._plan_of(rule, variant, compiled.head.providers)
-            if plan is not None:
-                plans[release] = plan
+            good = self._good_of(rule, variant, compiled.head.providers)
+            if good is not None:
+                plans[release] = self._plan_of(rule, good, variant)
         self._controller.admit(
             plans,
             served=served,
@@ -137,17 +149,29 @@ class Steering:
 
     def weights_of(self, release: str, epoch: int) -> Mapping[str, int] | None:
         """Give the buckets each arm is compared by in an epoch; None where nobody knows it."""
-        rollout = self._controller.rollouts.get(release)
+        rollout = self._controller.rollout(release)
         if rollout is not None:
             plan = rollout.plan
             for mark in reversed(rollout.epochs):
                 if mark.epoch == epoch:
                     return {plan.candidate: mark.weight, plan.baseline: mark.control}
             return None
-        split = self._controller.splits.get(release)
+        split = self._controller.split(release)
         return None if split is None else dict(split.weights)
 
-    def _plan_of(self, rule: EditRule, served: Variant, providers: Mapping[str, Any]) -> RolloutPlan | None:
+    def is_compared(self, release: str, epoch: int, arm: str, unit_hash: int) -> bool:
+        """Say whether a unit has an arm of a rollout by its bucket, in the slice that is compared in this epoch."""
+        rollout = self._controller.rollout(release)
+        mark = None if rollout is None else next((one for one in rollout.epochs if one.epoch == epoch), None)
+        if rollout is None or mark is None:
+            return True
+        control = mark.control if rollout.plan.control is Control.EQUAL else None
+        owned = range_of(rollout_ranges(mark.weight, 0, 1, control), slot_of(unit_hash))
+        name = rollout.plan.baseline if owned.arm else rollout.plan.candidate
+        return owned.reason is Reason.BUCKET and name == arm
+
+    def _good_of(self, rule: EditRule, served: Variant, providers: Mapping[str, Any]) -> Variant | None:
+        """Give the content that an edit is rolled out from; None where there is nothing to roll out."""
         if rule.on_edit is not OnEdit.ROLLOUT or self._allows_edits:
             return None
         good = self._controller.baseline_of(rule.release, served)
@@ -158,6 +182,9 @@ class Steering:
             problem = f"its edit is rolled out from a content that calls the provider {good.provider!r}, which is gone"
             remedy = "keep the provider until the rollout has ended, or write on_edit: allow"
             raise ConfigError([Finding(self._config, 1, 1, path, problem, remedy)])
+        return good
+
+    def _plan_of(self, rule: EditRule, good: Variant, served: Variant) -> RolloutPlan:
         plan = plan_of_edit(rule, good, served)
         if rule.release not in self._controller.rollouts:
             log.warning(

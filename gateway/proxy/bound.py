@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from gateway.assign.identity import CompiledIdentity
-from gateway.assign.standing import held
+from gateway.assign.standing import held, without_fallbacks
 from gateway.domain.provider import Auth, InjectUsage, Provider
 from gateway.domain.request_id import Seal, encode_names
 from gateway.domain.route import ExposeModel, Route
@@ -175,10 +175,11 @@ class Held:
         """Give the route without them."""
         name = route.release.name
         if self.is_everything:
-            return replace(route, release=held(route.release, None))
+            return without_fallbacks(replace(route, release=held(route.release, None)), None)
         if name not in self.by_release:
             return route
-        return replace(route, release=held(route.release, self.by_release[name]))
+        arms = self.by_release[name]
+        return without_fallbacks(replace(route, release=held(route.release, arms)), arms)
 
 
 NOTHING_HELD = Held()

@@ -5,7 +5,7 @@ import pytest
 from gateway.assign.allocation import range_of
 from gateway.assign.bucketing import slot_of, unit_hash_of
 from gateway.assign.choose import choose
-from gateway.assign.standing import held, release_at, route_at
+from gateway.assign.standing import held, release_at, route_at, without_fallbacks
 from gateway.domain.release import BUCKETS, Arm, Reason, Release, ReleaseKind, Role, SlotRange, Unit
 from gateway.domain.route import Route
 from gateway.domain.standing import Standing
@@ -132,3 +132,11 @@ def test_same_slot_same_arm() -> None:
     release = release_at(ROLLOUT, standing_of(5_000))
     slot = slot_of(unit_hash_of("support", "user-1"))
     assert range_of(release.ranges, slot).arm == choose(release, "user-1", user=None, segments={}).arm
+
+
+def test_closed_arm_is_no_fallback() -> None:
+    """A candidate that a breaker closed saves nobody's answer; one that is only at 0 may, and so may a stranger."""
+    route = Route("support", {}, ROLLOUT, fallback=("new", "bigger"))
+    assert route_at(route, standing_of(0)).fallback == ("new", "bigger")
+    assert route_at(route, standing_of(0, latched=("new",))).fallback == ("bigger",)
+    assert without_fallbacks(route, None).fallback == ("bigger",)

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.errors import BenchError
-from bench.faults import BEGIN, END, PARTS, Row, main, parse_flags, render_rows, write_between_markers
+from bench.faults import (
+    BEGIN,
+    END,
+    PARTS,
+    Row,
+    calm_row,
+    latch_rows,
+    main,
+    parse_flags,
+    render_rows,
+    trip_rows,
+    write_between_markers,
+)
+from tests.flows.rig.latches import Closed, LatchStorm
+from tests.flows.rig.rollouts import Calm, Trip
 
 
 def test_rows_are_a_table() -> None:
@@ -43,3 +59,48 @@ def test_smoke_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
 def test_parts_are_named() -> None:
     """Any part can be run alone."""
     assert parse_flags(["--only", *PARTS]).only == list(PARTS)
+
+
+def storm(**changes: Any) -> LatchStorm:
+    """Give a storm of one rollback that stood, as it must be but for `changes`."""
+    fields = {"n_loops": 1, "ways": Counter(api=1), "closed": [Closed(0.0, 2.0, "api")], "seen_s": [0.2], **changes}
+    return LatchStorm(**fields)
+
+
+def test_calm_storm_is_met() -> None:
+    """A latch that held meets every row."""
+    assert all(row.is_met for row in latch_rows(storm(), 60))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"late": ["nonce-7"]},
+        {"reached": 1},
+        {"seen_s": [1.2]},
+        {"miscounted": ["twice"]},
+        {"unreadable": ["latches.json"]},
+        {"odd": ["open"]},
+        {"closed": []},
+    ],
+)
+def test_open_latch_is_not_met(changes: dict[str, Any]) -> None:
+    """Each way in which a latch may fail fails one row."""
+    assert [row.is_met for row in latch_rows(storm(**changes), 60)].count(False) == 1
+
+
+@pytest.mark.parametrize(
+    ("n_requests", "gone_s", "met"), [(30, 30.0, [True] * 2), (0, 1.0, [False, True]), (31, 31.0, [False] * 2)]
+)
+def test_trips_have_bounds(n_requests: int, gone_s: float, met: list[bool]) -> None:
+    """A candidate has to be gone within 30 requests and 30 s, and has to have been there."""
+    assert [row.is_met for row in trip_rows("broken", [Trip("e_process", "errors", n_requests, gone_s)])] == met
+
+
+@pytest.mark.parametrize(
+    ("calm", "is_met"),
+    [(Calm(9, [], 10), True), (Calm(0, [], 10), False), (Calm(9, ["paused"], 10), False), (Calm(9, [], 5), False)],
+)
+def test_calm_has_to_be_calm(calm: Calm, is_met: bool) -> None:
+    """Where requests failed, nothing may have been decided and the candidate keeps its share."""
+    assert calm_row("outage", calm).is_met is is_met

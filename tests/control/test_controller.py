@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
+from gateway.control.rollout import Command, CommandKind
 from gateway.domain.rollout import Action
 from gateway.gates.facts import Facts
 from tests.fakes.drill import (
     Drill,
+    Happens,
     after,
     answered,
     asked,
@@ -26,6 +30,8 @@ from tests.fakes.drill import (
     weight,
 )
 from tests.fakes.rollouts import Killed, ScriptedHealth, latch_by, plan_of, share, split_of, trip_of
+
+PROMOTION = Command(CommandKind.PROMOTE, "ana")
 
 
 def test_climbs_on_evidence(drill: Drill) -> None:
@@ -325,3 +331,50 @@ def test_facts_reach_the_watch(drill: Drill) -> None:
     assert drill.controller.readings("support") == ["begun 0", "facts 77"]
     drill >> restarted() << weight(1_000)
     assert drill.controller.readings("support")[0] == "restored (begun 0; facts 77)"
+
+
+def test_killed_after_a_resume(drill: Drill) -> None:
+    """What a signal acted upon before a person resumed it is not counted again, though a kill lost what came since."""
+    drill >> after(seconds=61) >> trips("error_rate") >> after(seconds=61) >> asked("resume") >> restarted()
+    drill << resumes(1)
+    assert drill.controller.readings("support") == ["begun 1"]
+
+
+def test_key_outlives_the_content(drill: Drill) -> None:
+    """A command that is sent again after an edit was meant for the content before it."""
+    drill >> asked("promote", key="k1") << weight(5_000)
+    drill >> edited(plan_of("bbbbbbbbbbbb")) >> asked("promote", key="k1") << answered("already") << weight(1_000)
+
+
+def test_command_that_is_cut_off() -> None:
+    """Whoever stops waiting for a table leaves it to the next tick."""
+    drill = Drill(plan_of())
+
+    async def cut_off() -> None:
+        drill.published.hangs = True
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(drill.controller.command("support", PROMOTION), 0.01)
+        drill.published.hangs = False
+
+    drill >> Happens("nobody waits for a promotion", lambda _: cut_off()) >> after(seconds=1) << weight(5_000)
+    drill.finish()
+
+
+def test_resuming_one_arm_of_a_closed_split() -> None:
+    """Who closed a whole split without the control process did not mean one arm: each is resumed for itself."""
+    drill = Drill(split_of())
+    drill >> closed_outside(release="chat") << weight(0, "chat", "one") << weight(0, "chat", "two")
+    drill >> asked("resume", release="chat", arm="one") << weight(3_000, "chat", "one") << weight(0, "chat", "two")
+    drill >> restarted() << weight(0, "chat", "two")
+    drill.finish()
+
+
+def test_unreadable_latches_before_any_file() -> None:
+    """Latches that cannot be read stay as they are until it is known whom they close."""
+    drill = Drill(split_of())
+    drill >> asked("rollback", release="chat", arm="one") << weight(0, "chat", "one")
+    drill.keeper.unread_latches()
+    drill >> Happens("another life, whose file is refused", Drill.restart_refused)
+    assert drill.keeper.kept.latches is None
+    drill >> restarted() << weight(0, "chat", "one") << weight(0, "chat", "two")
+    drill.finish()

@@ -107,3 +107,9 @@ def test_split_without_contents(content: str) -> None:
     """An arm whose content nobody knows is held by its name."""
     plan = split_of(contents=())
     assert held_arms([replace(LATCH, release="chat", arm="one", content=content)], plan) == ("one",)
+
+
+def test_dormant_latches_are_light() -> None:
+    """A latch of a content that is gone leaves its evidence to the journal: the parent reads all of them."""
+    (asleep,) = sorted_out([replace(LATCH, evidence={"gates": ["much"]})], {"support": plan_of(B)})
+    assert asleep.is_dormant and not asleep.evidence

@@ -179,9 +179,11 @@ class Steered:
     refuses: bool = False
     admitted: int = 0
 
-    def admit(self, compiled: object) -> None:
+    def check(self, compiled: object) -> None:
         if self.refuses:
             raise ConfigError([WARNING])
+
+    def admit(self, compiled: object) -> None:
         self.admitted += 1
 
     def standings(self) -> dict[str, Standing]:
@@ -256,3 +258,11 @@ async def test_misfit_holds_up_nobody(script: Script, publisher: Publisher) -> N
     other = publisher.table.route("other")
     assert other is not None
     assert (weight_in(publisher), other.release.arms[0].weight) == (0, 700)
+
+
+async def test_unsaved_is_not_admitted(script: Script, publisher: Publisher) -> None:
+    """A file that cannot be saved is none for the controller: its candidate's weight is not for the old one."""
+    publisher.steer(steered := Steered())
+    script.save_raises = OSError("disk full")
+    report = await publisher.reload("file")
+    assert (report.result, steered.admitted) == (Result.REFUSED, 0)

@@ -43,7 +43,7 @@ def test_facts_go_to_their_release() -> None:
 @pytest.mark.parametrize(("content", "heard"), [("aaaaaaaaaaaa", "restored (x)"), ("bbbbbbbbbbbb", "begun 0")])
 def test_goes_on_after_a_restart(content: str, heard: str) -> None:
     """What was counted of this content goes on; what was counted of another is not mixed in."""
-    tower = Tower({("support", "concise"): content.encode() + b"\nx"})
+    tower = Tower({("support", "concise"): content.encode() + b" 0\nx"})
     assert tower.watching.readings("support", 1) == [heard]
 
 

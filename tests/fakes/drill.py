@@ -125,6 +125,11 @@ class Drill:
         self.controller = self._made()
         await self.admit()
 
+    async def restart_refused(self) -> None:
+        """Have another process take over whose file is refused: it has nothing but what was kept."""
+        self.controller = self._made()
+        await self.tick()
+
     async def ask(self, command: Command, release: str = "support") -> None:
         """Have a person ask something."""
         self.answers.append(await self.controller.command(release, command))
@@ -223,11 +228,11 @@ def disk_refuses(*calls: str) -> Happens:
     return Happens(f"the disk refuses {calls}", work)
 
 
-def closed_outside(who: str = "bob", *, at_unix_ms: int = NOON_UNIX_MS) -> Happens:
+def closed_outside(who: str = "bob", *, at_unix_ms: int = NOON_UNIX_MS, release: str = "support") -> Happens:
     """`sluice rollback` writes the latches, for nobody answered."""
 
     async def work(drill: Drill) -> None:
-        drill.keeper.foreign = (latch_by(who, at_unix_ms=at_unix_ms),)
+        drill.keeper.foreign = (latch_by(who, release=release, at_unix_ms=at_unix_ms),)
         await drill.tick()
 
     return Happens(f"{who} rolls back through the state directory", work)

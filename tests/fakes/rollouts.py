@@ -246,6 +246,7 @@ class Published:
         standings: Of the last table.
         version: Its version.
         is_broken: Publishing raises.
+        hangs: Publishing never ends.
         before: Called at every publication, before it is done.
     """
 
@@ -253,11 +254,14 @@ class Published:
     standings: dict[str, Standing] = field(default_factory=dict)
     version: int = 0
     is_broken: bool = False
+    hangs: bool = False
     before: Callable[[], None] = lambda: None
 
     async def restand(self, standings: Mapping[str, Standing]) -> int:
         """Publish these."""
         self.before()
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.is_broken:
             msg = "no table"
             raise RuntimeError(msg)

@@ -127,3 +127,15 @@ def test_sentence() -> None:
     assert "20 users had failed requests in 500 requests; on the baseline 95 in 9500" in found.sentence
     assert "The rate is 4 × the baseline's; 2 × is the most allowed" in found.sentence
     assert times(None) == "no ratio"
+
+
+def test_late_feedback_restarts_nothing() -> None:
+    """Feedback about the epoch before comes for hours; the frozen baseline goes on counting all the same."""
+    rules = FailingRules(ERRORS, comparison(ERRORS), since_ms=0)
+    rules.include(1, epoch=1, share=0.5, candidate=arm(5_000, 10, first=0), baseline=arm(5_000, 10, first=10**6))
+    for at_ms in range(MINUTE_MS, 60 * MINUTE_MS, MINUTE_MS):
+        rules.include(at_ms, epoch=1, share=0.5, candidate=ArmFacts(), baseline=None)
+        candidate = ArmFacts(100, [Incident(0, at_ms + n) for n in range(10)], [], [Judged(1, is_failed=False)])
+        rules.include(at_ms, epoch=2, share=1.0, candidate=candidate, baseline=None)
+    found = rules.judge(60 * MINUTE_MS, ERRORS, ALPHA)
+    assert found is not None and found.rule == "frozen_baseline"

@@ -43,6 +43,9 @@ class Fake:
         self.asked.append("load")
         return cast(Steered, self)
 
+    def check(self, compiled: Any) -> None:
+        self.asked.append("check")
+
     def admit(self, compiled: Any) -> None:
         self.asked.append("admit")
 
@@ -113,3 +116,14 @@ async def test_end(tmp_path: Path, fake: Fake) -> None:
     late.open()
     await late.close()
     assert fake.asked == ["load", "close"]
+
+
+def test_check_of_what_can_wait(tmp_path: Path) -> None:
+    """Whether a file could be taken over is asked only where it would be taken over at once."""
+    fake = Fake()
+    late = LateSteering(fake.load, state=tmp_path)
+    late.check(Compiled())
+    assert fake.asked == []
+    (tmp_path / KEPT[0]).touch()
+    late.check(Compiled())
+    assert fake.asked == ["load", "check"]

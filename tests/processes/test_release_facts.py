@@ -16,6 +16,7 @@ from gateway.domain.rollout import ChangeType, GateName, RolloutPlan, Stage, Sta
 from gateway.gates.evidence import Evidence
 from gateway.processes.release_facts import EvidenceChild, ReleaseFacts, query_of
 from gateway.record.evidence_query import EvidenceQuery
+from gateway.record.feedback import Feedback
 from gateway.record.outcome import Outcome
 from gateway.record.sighted import Sighted
 
@@ -105,3 +106,30 @@ async def test_child_fails(script: str) -> None:
 async def test_no_child() -> None:
     """A command that is not there has no evidence either."""
     assert await EvidenceChild(["/nonexistent"], {}).ask(QUERY) is None
+
+
+def test_stage_after_a_clock_set_back() -> None:
+    """The stage before is not this stage's evidence, though a clock set back an hour makes it look later."""
+    marks = (EpochMark(3, 9_000_000, 100, 9_900), EpochMark(4, 5_000, 500, 9_500))
+    assert query_of(replace(ROLLOUT, epochs=marks), 9_000).stage_epochs == (4,)
+    assert query_of(replace(ROLLOUT, epochs=marks, entered_unix_ms=4_000), 9_000).stage_epochs == (4,)
+
+
+def test_feedback_of_those_not_compared() -> None:
+    """What internal users say, and users of neither slice, is no rating."""
+    sighted = Sighted()
+    sighted.watch([("support", {"thumbs": THUMBS})])
+    for unit_hash in (7, 8):
+        said = Feedback(
+            str(unit_hash), "thumbs", 0.0, None, None, 9, 9, "support", "support", unit_hash, 4, "new", 9, 1
+        )
+        sighted.note_feedback(said)
+    source = ReleaseFacts(
+        sighted,
+        weights_of=lambda release, epoch: {"new": 500, "old": 9_500},
+        ask=no_evidence,
+        clock=SettableClock(),
+        is_compared=lambda release, epoch, arm, unit_hash: unit_hash == 7,
+    )
+    (facts,) = source.facts("support")
+    assert [one.unit_hash for one in facts.arms["new"].ratings] == [7]

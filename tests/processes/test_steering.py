@@ -232,3 +232,14 @@ async def test_steered_outlives_a_fault(tmp_path: Path, caplog: pytest.LogCaptur
     await steered.close()
     assert "the controller failed; trying again" in caplog.text
     assert isinstance(house.keeper.entries()[0], Entry)
+
+
+def test_who_is_compared(tmp_path: Path) -> None:
+    """Feedback counts where the unit's own bucket gave it that arm: an internal user's candidate is no evidence."""
+    house = House(tmp_path)
+    house.save(ROLLOUT)
+    (mark,) = house.controller.rollouts["v8"].epochs
+    first, last = 0, 2**64 - 1
+    assert house.steering.is_compared("v8", mark.epoch, "next", first)
+    assert house.steering.is_compared("v8", mark.epoch, "current", last)
+    assert not house.steering.is_compared("v8", mark.epoch, "next", last)

@@ -36,7 +36,8 @@ _MOST_MARKS = 600
 
 def render_svg(summary: TrialSummary) -> str:
     """Give the picture of a summary's runs."""
-    last = max(1, max(trial.minutes for trial in summary.trials))
+    # Some room behind the end: a rollback is a fall, and has to be seen as one.
+    last = max(60, round(1.06 * max(trial.minutes for trial in summary.trials)))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{escape(sentence_of(summary))}" font-family="system-ui, sans-serif" font-size="12" '
@@ -98,7 +99,7 @@ def _faults(trials: Sequence[Trial], last: int) -> Iterator[str]:
             'stroke-opacity=".7" stroke-dasharray="3 3"/>'
         )
         anchor, at = ("end", x - 5) if x > WIDTH / 2 else ("start", x + 5)
-        yield f'<text x="{at:.1f}" y="{_TOP + 6}" text-anchor="{anchor}" fill="#d64545">goes wrong</text>'
+        yield f'<text x="{at:.1f}" y="{_TOP - 6}" text-anchor="{anchor}" fill="#d64545">goes wrong</text>'
 
 
 def _curves(trials: Sequence[Trial], last: int) -> Iterator[str]:

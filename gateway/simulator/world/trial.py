@@ -159,6 +159,7 @@ class _Run:
         controller = Controller(source=world, keeper=keeper, publish=world, clock=clock, alert=_unheard, rules=rules)
         controller.admit({self.plan.release: self.plan})
         await world.restand(controller.standings())
+        self._note_weight(0, world.candidate_weight)
         last_minute = int(self.scenario.lasts_s // MINUTE_S)
         while world.minute < last_minute:
             world.pass_minute()

@@ -32,6 +32,9 @@ VICTIMS = ("control", "worker", "parent")
 HELD_WITHIN_S = 1.0
 SOON_S = 20.0
 COUNTED_WITHIN_S = 5.0
+AGAIN_EVERY = 7
+"""In so manyth loops something else is killed while the latch stands."""
+
 STAYS_CLOSED_EVERY = 5
 """So manyth loops are not resumed: the next one kills a gateway that was closed before."""
 
@@ -118,6 +121,7 @@ class _Loops:
         self._closed_s: float | None = None
         self._how = ""
         self._n_rolled_back = 0
+        self._is_spoilt = False
         self._latched = asyncio.Event()
 
     async def play(self, number: int) -> None:
@@ -137,7 +141,7 @@ class _Loops:
         if self._closed_s is not None:
             await self._stay_closed(number)
         if self._closed_s is not None and number % STAYS_CLOSED_EVERY != STAYS_CLOSED_EVERY - 1:
-            await self._resume(way)
+            await self._resume()
 
     def open_again(self) -> None:
         """End the stretch without a candidate, if there is one."""
@@ -159,12 +163,16 @@ class _Loops:
         """Roll back; give when it was acknowledged, or None."""
         await asyncio.sleep(wait_s)
         if way == "trip":
-            await aside(lambda: self._providers.behave(self._providers.other, error_rate=1.0))
+            await self._spoil(True)
             is_latched = await _until(self._is_latched, SOON_S)
             self._latched.set()
             return time.perf_counter() if is_latched else None
         done = await aside(self._command if way == "cli" else self._post)
         return time.perf_counter() if done else None
+
+    async def _spoil(self, is_spoilt: bool) -> None:
+        await aside(lambda: self._providers.behave(self._providers.other, error_rate=float(is_spoilt)))
+        self._is_spoilt = is_spoilt
 
     def _command(self) -> bool:
         argv = ["rollback", ROUTE, "--state", str(self._running.state), "--who", "ana", "--why", self._how]
@@ -223,8 +231,8 @@ class _Loops:
         await self._until_counted()
         await asyncio.sleep(HELD_WITHIN_S + 0.2)
         before = (await aside(self._providers.other.stats)).n_requests
-        if number % 3 == 0:
-            victim = VICTIMS[number // 3 % len(VICTIMS)]
+        if number % AGAIN_EVERY == 0:
+            victim = VICTIMS[number // AGAIN_EVERY % len(VICTIMS)]
             self._how += f", then {victim}"
             await self._kill(victim, self._chance.uniform(0.0, 0.4))
             await aside(self._until_whole)
@@ -242,9 +250,9 @@ class _Loops:
             self.storm.miscounted.append(f"{self._how}: {counted}, not {self._n_rolled_back}")
             self._n_rolled_back = counted
 
-    async def _resume(self, way: str) -> None:
-        if way == "trip":
-            await aside(lambda: self._providers.behave(self._providers.other, error_rate=0.0))
+    async def _resume(self) -> None:
+        if self._is_spoilt:
+            await self._spoil(False)
         self.open_again()
         begun_s = time.perf_counter()
         status = await aside(lambda: command(self._running, "resume"))

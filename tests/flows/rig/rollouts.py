@@ -157,10 +157,10 @@ class Trip:
     gone_s: float
 
 
-async def trip(running: GatewayProcess, spoil: Callable[[], None], load: Plan) -> Trip:
-    """Spoil the candidate under load, and wait until it is gone from every worker."""
+async def trip(running: GatewayProcess, spoil: Callable[[], None], load: Plan, *, healthy_s: float = 2.0) -> Trip:
+    """Spoil the candidate after so long under load, and wait until it is gone from every worker."""
     async with Load(running.port, load) as loading:
-        await asyncio.sleep(2.0)
+        await asyncio.sleep(healthy_s)
         spoilt_s = time.perf_counter()
         await aside(spoil)
         await until_rolled_back(running)
