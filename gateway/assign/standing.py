@@ -105,8 +105,10 @@ def held(release: Release, arms: Iterable[str] | None) -> Release:
     >>> ranges = (SlotRange(0, 1_000, 1), SlotRange(1_000, 10_000, 0))
     >>> release = Release("support", ReleaseKind.ROLLOUT, Unit.USER, two, ranges, internal_arm=1)
     >>> after = held(release, ["new"])
-    >>> after.ranges, after.ranges[0].reason, after.internal_arm
-    ((SlotRange(start=0, end=1000, arm=0), SlotRange(start=1000, end=10000, arm=0)), <Reason.BREAKER_OPEN: 'breaker_open'>, None)
+    >>> after.ranges
+    (SlotRange(start=0, end=1000, arm=0), SlotRange(start=1000, end=10000, arm=0))
+    >>> after.ranges[0].reason, after.internal_arm
+    (<Reason.BREAKER_OPEN: 'breaker_open'>, None)
     """
     named = None if arms is None else frozenset(arms)
     closed = {
