@@ -80,7 +80,7 @@ class RestartedProcess:
 
     __slots__ = (
         "_best", "_ever", "_lives", "_n_starts", "_newest", "_next_unix_ms", "_recent", "_restart_ms", "_rows",
-        "_since_unix_ms", "_terms", "_whole",
+        "_since_unix_ms", "_terms", "_total", "_whole",
     )  # fmt: skip
 
     def __init__(
@@ -112,6 +112,8 @@ class RestartedProcess:
         # has seen is the sum of the rows up to its own, so a note costs one row however many starts live, and a new
         # row begins with minus what was noted before it.
         self._rows: deque[_Row] = deque()
+        # All rows together, which is what the newest start has seen: adding them up every ten minutes costs more.
+        self._total = _Row(0)
         self._whole = _Row(0)
         self._recent: dict[int, int] = {}
         self._ever: set[int] = set()
@@ -150,7 +152,9 @@ class RestartedProcess:
         # Taken out and put in again, so that the dictionary stays in the order of last failures.
         self._recent[unit_hash] = newest
         row = self._rows[max(0, seen + 1 - self._rows[0].index)]
-        row.note(self._terms_of(share, is_candidate), is_candidate=is_candidate)
+        terms = self._terms_of(share, is_candidate)
+        row.note(terms, is_candidate=is_candidate)
+        self._total.note(terms, is_candidate=is_candidate)
         self._best = None
 
     def advance(self, unix_ms: int) -> None:
@@ -213,6 +217,8 @@ class RestartedProcess:
         process._newest, process._next_unix_ms = kept.newest, kept.next_unix_ms
         process._whole = _Row.load(kept.whole)
         process._rows = deque(map(_Row.load, kept.rows))
+        for row in process._rows:
+            process._total = process._total.plus(row)
         process._recent = dict(kept.recent)
         process._ever = set(kept.ever)
         return process
@@ -235,9 +241,7 @@ class RestartedProcess:
         return self._best
 
     def _opened(self, index: int) -> _Row:
-        before = _Row(index)
-        for row in self._rows:
-            before = before.plus(row)
+        before, self._total = self._total, _Row(0)
         opened = _Row(index)
         opened.logs = [-one for one in before.logs]
         opened.candidate, opened.baseline = -before.candidate, -before.baseline
@@ -253,6 +257,8 @@ class RestartedProcess:
         ended = self._rows.popleft()
         if self._rows:
             self._rows[0] = ended.plus(self._rows[0])
+        else:
+            self._total = _Row(0)
         oldest = self._rows[0].index if self._rows else inf
         gone = []
         # Whoever failed last before the oldest start is as good as somebody who never failed.
