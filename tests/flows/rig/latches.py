@@ -102,9 +102,14 @@ async def latch_storm(
         loops.open_again()
     storm = loops.storm
     storm.n_answers = len(loading.tally.asked)
-    sent = [(one.reply.begun_s, one.nonce) for one in candidates_of(loading)]
+    answered = [(one.reply.begun_s, one.reply.ended_s, one.nonce) for one in candidates_of(loading)]
     for stretch in storm.closed:
-        seen = [(at_s - stretch.since_s, nonce) for at_s, nonce in sent if stretch.since_s <= at_s < stretch.until_s]
+        # Not what waited for a dead worker's successor, and was answered by the candidate after the resume, rightly.
+        seen = [
+            (begun_s - stretch.since_s, nonce)
+            for begun_s, ended_s, nonce in answered
+            if stretch.since_s <= begun_s and ended_s < stretch.until_s
+        ]
         storm.seen_s.append(max((after_s for after_s, _ in seen), default=0.0))
         late = [f"{stretch.how}: {nonce} after {after_s:.2f} s" for after_s, nonce in seen if after_s > HELD_WITHIN_S]
         storm.late += late
