@@ -220,7 +220,10 @@ def _pause(rollout: Rollout, command: Command, _: int) -> tuple[Rollout, Draft]:
 
 def _resume(rollout: Rollout, command: Command, unix_ms: int) -> tuple[Rollout, Draft]:
     if rollout.phase is _P.ROLLED_BACK:
-        after = entered(rollout, first_with_traffic(rollout.plan), unix_ms=unix_ms, by=command.who)
+        # Nobody skips a stage before the first traffic by rolling back in it: it asks again.
+        has_begun = any(mark.weight for mark in rollout.epochs)
+        stage = first_with_traffic(rollout.plan) if has_begun else 0
+        after = entered(rollout, stage, unix_ms=unix_ms, by=command.who)
         # A person's rollback spent no alpha: what was counted goes on counting.
         after = replace(after, n_resumes=rollout.n_resumes + (rollout.by == CONTROLLER))
     elif rollout.weight < weight_at(rollout.plan, rollout.stage):

@@ -28,13 +28,14 @@ from gateway.control.looks import Look, Looks
 from gateway.control.machine import Closed, Elapsed, Tripped, step
 from gateway.control.moves import Draft
 from gateway.control.ports import FactSource, Keeper, Publish
-from gateway.control.rollout import Command, CommandKind, Latch, Rollout
+from gateway.control.rollout import Command, CommandKind, Latch, Rollout, RolloutPhase
 from gateway.control.rules import Rules
 from gateway.control.stands import LiveStandings, standing_of, standing_of_split
 from gateway.control.watching import Watching, is_renewed
 from gateway.domain.rollout import Plan, RolloutPlan, SplitPlan
 from gateway.domain.standing import Standing
 from gateway.domain.variant import Variant
+from gateway.errors import StateError
 from gateway.gates.verdict import GateVerdict
 
 log = logging.getLogger(__name__)
@@ -114,7 +115,9 @@ class Controller:
         self._books = Books(keeper, clock)
         self._watching = Watching(rules, source, clock, self._books.watches)
         self._looks = Looks(rules, source, clock)
-        self._plans: dict[str, Plan] = {}
+        # What was under way goes on being watched, also where the file cannot be read now.
+        self._plans: dict[str, Plan] = {name: rollout.plan for name, rollout in self.rollouts.items()}
+        self._watching.admit(self._plans, self._books.rollouts, clock.unix_ms())
         self._live = LiveStandings(self.standings)
         self._turn = asyncio.Lock()
         self._is_published = True
@@ -125,6 +128,11 @@ class Controller:
     def __repr__(self) -> str:
         """Give what is steered."""
         return f"<Controller {len(self.rollouts)} rollouts, {len(self.splits)} splits, {len(self.latches)} latches>"
+
+    @property
+    def plans(self) -> Mapping[str, Plan]:
+        """Give what is steered, by release: as the file last said, or as it was kept until that is read."""
+        return self._plans
 
     @property
     def rollouts(self) -> Mapping[str, Rollout]:
@@ -169,7 +177,18 @@ class Controller:
         Give the content that an edit is to be rolled out from; None where there is nothing to roll out.
 
         Changes nothing: a file that is refused afterwards was never there.
+
+        Raises:
+            StateError: An edit is under way, and the content it comes from is lost: to go on would give the edit to
+                everybody.
         """
+        rollout = self._books.rollouts.get(release)
+        if rollout is not None and self._accepted.good(release) is None and _is_edit_under_way(rollout):
+            msg = (
+                f"the content that the edit of {served.name} on {rollout.plan.route} is rolled out from is lost;"
+                f" restore contents.msgpack of the state directory, or write on_edit: allow to serve what the file says"
+            )
+            raise StateError(msg)
         return self._accepted.baseline_of(release, served, self._books.rollouts.get(release))
 
     def admit(
@@ -477,6 +496,10 @@ class Controller:
                 self._alert(entry)
             except Exception:  # Nobody's deaf ear keeps a decision from the next one.
                 log.exception("an alert failed", extra={"entry": entry.id})
+
+
+def _is_edit_under_way(rollout: Rollout) -> bool:
+    return rollout.plan.is_edit and not rollout.is_withdrawn and rollout.phase is not RolloutPhase.FINISHED
 
 
 def _is_moved(before: Rollout | None, after: Rollout) -> bool:

@@ -72,21 +72,23 @@ class LateSteering:
         return {} if self._steered is None else self._steered.steering.standings()
 
     async def begin(self, restand: Restand) -> None:
-        """Load it; what waited is admitted, and what that decides is published."""
+        """
+        Load it; what waited is admitted, and how releases stand is published.
+
+        Also where the file was refused: a table that goes on from before may give more than was decided since.
+        """
         steered = await asyncio.to_thread(self.open)
-        if self._admit_waiting():
-            await restand(steered.steering.standings())
+        self._admit_waiting()
+        await restand(steered.steering.standings())
 
     async def keep(self) -> None:
         """Steer, until cancelled."""
         await self.open().keep()
 
-    def _admit_waiting(self) -> bool:
-        if self._waiting is None:
-            return False
-        waiting, self._waiting = self._waiting, None
-        self.open().steering.admit(waiting)
-        return True
+    def _admit_waiting(self) -> None:
+        if self._waiting is not None:
+            waiting, self._waiting = self._waiting, None
+            self.open().steering.admit(waiting)
 
     async def close(self) -> None:
         """Keep what was counted."""

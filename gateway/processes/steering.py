@@ -104,6 +104,7 @@ class Steering:
         self._watchman = watchman
         self._config = config
         self._allows_edits = allows_edits
+        self._watch(controller.plans)
 
     def check(self, compiled: Any) -> None:
         """
@@ -141,7 +142,7 @@ class Steering:
         )
         if self._alerts is not None:
             self._alerts.retarget(compiled.alerts)
-        self._watchman.watch([(release, _metrics_of(plan)) for release, plan in plans.items()])
+        self._watch(plans)
 
     def standings(self) -> Mapping[str, Standing]:
         """Give how releases stand, by name."""
@@ -183,6 +184,9 @@ class Steering:
             remedy = "keep the provider until the rollout has ended, or write on_edit: allow"
             raise ConfigError([Finding(self._config, 1, 1, path, problem, remedy)])
         return good
+
+    def _watch(self, plans: Mapping[str, Plan]) -> None:
+        self._watchman.watch([(release, _metrics_of(plan)) for release, plan in plans.items()])
 
     def _plan_of(self, rule: EditRule, good: Variant, served: Variant) -> RolloutPlan:
         plan = plan_of_edit(rule, good, served)

@@ -8,7 +8,8 @@ import pytest
 
 from gateway.control.commands import MAX_KEYS, Reply, obey, refusal_of
 from gateway.control.machine import begin
-from gateway.control.rollout import Command, CommandKind, Rollout, RolloutPhase
+from gateway.control.rollout import Command, CommandKind, EpochMark, Rollout, RolloutPhase
+from gateway.domain.rollout import Stage, StageKind
 from tests.fakes.rollouts import plan_of
 
 
@@ -159,3 +160,15 @@ def test_finished_edit_is_over() -> None:
     """Once the old content was let go there is no stage to go back to."""
     edit = at(plan=plan_of(is_edit=True), phase=RolloutPhase.FINISHED, stage=2, weight=10_000)
     assert reply(edit, ask("set_stage", to_stage=0)) == "refused"
+
+
+def test_resume_skips_no_approval() -> None:
+    """Rolled back before anybody had it, it asks the internal stage again; after that it has been answered."""
+    internal = Stage(StageKind.INTERNAL, 0, needs_approval=True)
+    plan = plan_of()
+    plan = replace(plan, stages=(internal, *plan.stages))
+    first, _ = begin(plan, unix_ms=1, epoch=3)
+    gone = replace(first, phase=GONE)
+    assert obey(gone, ask("resume"), unix_ms=9)[0].stage == 0
+    seen = replace(gone, epochs=(*gone.epochs, EpochMark(4, 5, 1_000, 9_000)))
+    assert obey(seen, ask("resume"), unix_ms=9)[0].stage == 1

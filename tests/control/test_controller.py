@@ -8,6 +8,7 @@ import pytest
 
 from gateway.control.rollout import Command, CommandKind
 from gateway.domain.rollout import Action
+from gateway.errors import StateError
 from gateway.gates.facts import Facts
 from tests.fakes.drill import (
     Drill,
@@ -29,7 +30,7 @@ from tests.fakes.drill import (
     trips,
     weight,
 )
-from tests.fakes.rollouts import Killed, ScriptedHealth, latch_by, plan_of, share, split_of, trip_of
+from tests.fakes.rollouts import Killed, ScriptedHealth, latch_by, plan_of, share, split_of, trip_of, variant_of
 
 PROMOTION = Command(CommandKind.PROMOTE, "ana")
 
@@ -378,3 +379,18 @@ def test_unreadable_latches_before_any_file() -> None:
     assert drill.keeper.kept.latches is None
     drill >> restarted() << weight(0, "chat", "one") << weight(0, "chat", "two")
     drill.finish()
+
+
+def test_lost_content_is_no_edit_for_everybody() -> None:
+    """With the content lost that an edit comes from, the file is refused: else everybody would have the edit."""
+    drill = Drill(plan_of(is_edit=True))
+    drill >> trips("error_rate") << phase("rolled_back")
+    with pytest.raises(StateError, match=r"contents\.msgpack"):
+        drill.controller.baseline_of("support", variant_of("bbbbbbbbbbbb"))
+    drill.finish()
+
+
+def test_trips_while_the_file_is_broken(drill: Drill) -> None:
+    """A process that comes back to a file it cannot read watches what was under way, and rolls it back."""
+    drill >> Happens("another life, whose file is refused", Drill.restart_refused) << weight(1_000)
+    drill >> trips("error_rate") << weight(0) << phase("rolled_back") << journal("rolled_back")

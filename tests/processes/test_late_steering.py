@@ -96,7 +96,7 @@ async def test_rollout_does_not_wait(tmp_path: Path, fake: Fake, name: str | Non
     late.admit(Compiled({"v8": ROLLOUT if name is None else SPLIT}))
     assert (fake.asked, late.standings()) == (["load", "admit"], STANDINGS)
     await kept(late, fake)
-    assert fake.asked == ["load", "admit", "keep"]
+    assert fake.asked == ["load", "admit", "restand", "keep"]
 
 
 async def test_next_file_waits_for_nothing(tmp_path: Path, fake: Fake) -> None:
@@ -106,7 +106,13 @@ async def test_next_file_waits_for_nothing(tmp_path: Path, fake: Fake) -> None:
     late.admit(Compiled())
     assert fake.asked == ["load", "admit", "admit"]
     await kept(late, fake)
-    assert fake.asked == ["load", "admit", "admit", "keep"]
+    assert fake.asked == ["load", "admit", "admit", "restand", "keep"]
+
+
+async def test_refused_file(tmp_path: Path, fake: Fake) -> None:
+    """With a file that was refused, what goes on from before is steered, and published as it stands."""
+    await kept(LateSteering(fake.load, state=tmp_path), fake)
+    assert fake.asked == ["load", "restand", "keep"]
 
 
 async def test_end(tmp_path: Path, fake: Fake) -> None:

@@ -162,7 +162,18 @@ def test_watches_what_signals_name(tmp_path: Path) -> None:
     house.steering = Steering(house.controller, Noting(watched), config="s.yaml", alerts=house)
     house.save(ROLLOUT)
     house.save(FIXED.replace("v8", "other"))
-    assert [[(name, [*metrics]) for name, metrics in each] for each in watched] == [[("v8", ["thumbs"])], []]
+    assert [[(name, [*metrics]) for name, metrics in each] for each in watched] == [[], [("v8", ["thumbs"])], []]
+
+
+def test_watches_what_was_kept(tmp_path: Path) -> None:
+    """A control process that comes back to a file it cannot read gathers facts of what was under way."""
+    house = House(tmp_path)
+    house.save(ROLLOUT)
+    reborn = House(tmp_path, keeper=house.keeper)
+    assert reborn.steering.standings()["v8"].weights == house.steering.standings()["v8"].weights
+    watched: list[list[tuple[str, dict[str, Any]]]] = []
+    Steering(reborn.controller, Noting(watched), config="s.yaml")
+    assert [[name for name, _ in each] for each in watched] == [["v8"]]
 
 
 @dataclass

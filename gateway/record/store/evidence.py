@@ -18,9 +18,13 @@ from gateway.domain.metric import Metric
 from gateway.domain.release import Reason
 from gateway.gates.evidence import ArmMean, Compared, EpochUnits, Evidence, InternalEvidence
 from gateway.record.evidence_query import EvidenceQuery
+from gateway.record.rollup import DAY_MS
 from gateway.record.store import schema
 from gateway.record.store.reader import Reader
 from gateway.stats.strata import Stratum, compare
+
+GRACE_MS = 60_000
+"""Workers' clocks and the controller's may differ by so much."""
 
 MIN_SEGMENT_UNITS = 2
 """A segment with fewer units in an arm cannot be compared at all."""
@@ -81,12 +85,17 @@ class _Gathering:
         self._query = query
         self._epochs = [epoch for epoch, candidate, control in query.epochs if candidate and control]
         self.n_multi_exposed = 0
+        # Epochs are numbers, and may come again after a lost state directory: what is older is another rollout's.
+        self._since_unix_ms = query.since_unix_ms - GRACE_MS
 
     async def exposures(self) -> dict[tuple[int, int], tuple[str, str | None]]:
         """Give who was exposed to which arm; a unit that was in both within an epoch is in neither, and counted."""
         table = schema.exposures
         wanted = sa.select(table.c.epoch, table.c.unit_hash, table.c.arm, table.c.segments).where(
-            table.c.release == self._query.release, table.c.epoch.in_(self._epochs), self._is_ours(table.c.arm)
+            table.c.release == self._query.release,
+            table.c.epoch.in_(self._epochs),
+            table.c.first_unix_ms >= self._since_unix_ms,
+            self._is_ours(table.c.arm),
         )
         shown: dict[tuple[int, int], tuple[str, str | None]] = {}
         twice = set()
@@ -117,6 +126,7 @@ class _Gathering:
             .select_from(schema.feedback.join(schema.exposures, same))
             .where(said.release == self._query.release, said.metric == metric.name, sa.not_(said.is_late))
             .where(said.value.is_not(None), said.epoch.in_(self._epochs), self._is_ours(said.arm))
+            .where(shown.first_unix_ms >= self._since_unix_ms)
             .group_by(*unit)
         )
         values, worst = _by_arm(), _by_arm()
@@ -133,6 +143,7 @@ class _Gathering:
         wanted = (
             sa.select(*unit, sa.func.sum(days.requests), sa.func.sum(days.provider_faults), sa.func.sum(n_unsafe))
             .where(days.release == self._query.release, days.epoch.in_(self._epochs), self._is_ours(days.arm))
+            .where(days.day >= self._since_unix_ms // DAY_MS)
             .group_by(*unit)
         )
         failed, unsafe, n_stage = _by_arm(), _by_arm(), 0

@@ -14,6 +14,7 @@ from gateway.gates.evidence import ArmMean, Evidence, InternalEvidence
 from gateway.record.evidence_query import EvidenceQuery
 from gateway.record.feedback import Feedback
 from gateway.record.outcome import Outcome
+from gateway.record.rollup import DAY_MS
 from gateway.record.store.evidence import read_evidence
 from gateway.record.store.store import Store
 from tests.record.store.making import NOW_UNIX_MS, batch, feedback, keep, outcome
@@ -131,3 +132,15 @@ async def test_nothing_yet(store: Store) -> None:
     await store.open()
     found = await read_evidence(store.reader, replace(QUERY, metrics=()))
     assert (found.metrics, found.errors, found.safety, found.stage_units) == ({}, None, None, 0)
+
+
+async def test_older_exposures(store: Store) -> None:
+    """What was before the rollout began is another rollout's, though its epoch has the same number."""
+    before = NOW_UNIX_MS - 3 * DAY_MS
+    outcomes = [each for unit in (1, 2) for each in seen(unit, "concise", unix_ms=before)]
+    outcomes += [each for unit in (3, 4) for each in seen(unit, "current", unix_ms=before)]
+    words = [said(unit, "concise" if unit < 3 else "current", 1.0) for unit in (1, 2, 3, 4)]
+    await keep(store, [batch(*outcomes)], words)
+    found = await read_evidence(store.reader, replace(QUERY, since_unix_ms=NOW_UNIX_MS))
+    assert (found.metrics, found.errors, found.stage_units) == ({}, None, 0)
+    assert (await read_evidence(store.reader, QUERY)).stage_units == 2
