@@ -221,8 +221,10 @@ class Publisher:
             if self._head is None:
                 return self._version
             encoded = self._encode(self._routes, standings)
-            if any(encoded[name] is not self._encoded.get(name) for name in encoded):
+            if any(name not in self._encoded or one.blob != self._encoded[name].blob for name, one in encoded.items()):
                 self._hand_over(self._head, self._routes, encoded)
+            else:
+                self._encoded = encoded
             return self._version
 
     async def _compiled(self) -> Compiled:

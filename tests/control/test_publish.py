@@ -266,3 +266,13 @@ async def test_unsaved_is_not_admitted(script: Script, publisher: Publisher) -> 
     script.save_raises = OSError("disk full")
     report = await publisher.reload("file")
     assert (report.result, steered.admitted) == (Result.REFUSED, 0)
+
+
+async def test_restand_as_the_file_says(script: Script, publisher: Publisher) -> None:
+    """A standing that says what the file says publishes nothing; one that says less does."""
+    arms = (Arm("a", Role.BASELINE, 5_000), Arm("b", Role.CANDIDATE, 5_000))
+    ranges = (SlotRange(0, 5_000, 1), SlotRange(5_000, 10_000, 0))
+    script.routes = (Route("support", {}, Release("support", ReleaseKind.SPLIT, Unit.USER, arms, ranges)),)
+    await publisher.reload("start")
+    assert await publisher.restand({"support": Standing("support", (("a", 5_000), ("b", 5_000)))}) == 5
+    assert await publisher.restand({"support": Standing("support", (("a", 10_000), ("b", 0)), latched=("b",))}) == 6

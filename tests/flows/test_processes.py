@@ -224,7 +224,7 @@ def test_refused_start(tmp_path: Path) -> None:
 
 def test_sighup_reloads(gateway: Gateway) -> None:
     """SIGHUP applies what the file says now; every worker acknowledges."""
-    gateway.config.write_text(CONFIG.replace("model: b", "model: c"))
+    gateway.config.write_text(CONFIG.replace("current: 50%, concise: 50%", "current: 60%, concise: 40%"))
     gateway.process.send_signal(signal.SIGHUP)
     until(lambda: {worker["version"] for worker in gateway.status()["workers"]} == {2})
 

@@ -35,6 +35,7 @@ ROUTE = """  {name}:
       concise: {{like: current, params: {{set: {{temperature: 0.5}}}}}}
     release:
       split: {{arms: {{current: 50%, concise: 50%}}, baseline: current}}
+    on_edit: allow
 """
 
 
