@@ -121,6 +121,7 @@ class Controller:
         self._live = LiveStandings(self.standings)
         self._turn = asyncio.Lock()
         self._is_published = True
+        self._is_admitted = False
         self._ticked_s = clock.now_s()
         self._kept_s = clock.now_s()
         self._health_s: dict[tuple[str, str], float] = {}
@@ -221,6 +222,7 @@ class Controller:
         problems = [self._books.alert(sentence) for sentence in self._books.problems]
         self._books.problems = ()
         self._plans = dict(plans)
+        self._is_admitted = True
         changes = admitted(self._books, plans, epochs or {}, unix_ms=unix_ms)
         for release in taken:
             self._note_taken(changes, release, plans, served or {})
@@ -320,6 +322,9 @@ class Controller:
         changes = Changes()
         foreign = self._books.hear()
         if not foreign and not self._books.is_unreadable:
+            return changes
+        if self._books.is_unreadable and not self._is_admitted:
+            # What was kept is not all there is: as it lies there the latch file closes everything, and so it stays.
             return changes
         close_for(self._books, self._plans, unix_ms=unix_ms)
         # Workers hold it already, by name; the table has to say so too, of splits as well.

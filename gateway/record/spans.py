@@ -20,27 +20,15 @@ from opentelemetry.trace.status import Status, StatusCode
 
 from gateway.domain.outcome import Fault, Safety
 from gateway.domain.provider import Provider
-from gateway.domain.release import Reason
 from gateway.domain.variant import Api
 from gateway.record.outcome import Outcome
 from gateway.record.trace import AttemptSpan, Trace
 from gateway.telemetry import instruments as names
-from gateway.telemetry.conventions import OPERATIONS, provider_name_of
+from gateway.telemetry.conventions import FLAG_REASONS, OPERATIONS, provider_name_of
 
 SCOPE: Final = InstrumentationScope("sluice")
 _SAMPLED: Final = TraceFlags(TraceFlags.SAMPLED)
 _API_TYPES = {Api.CHAT: "chat_completions", Api.RESPONSES: "responses"}
-_REASONS = {
-    Reason.BUCKET: "split",
-    Reason.ONLY_ARM: "static",
-    Reason.NO_USER: "default",
-    Reason.NOT_IN_AUDIENCE: "default",
-    Reason.INTERNAL: "targeting_match",
-    Reason.OVERRIDE: "targeting_match",
-    Reason.BREAKER_OPEN: "disabled",
-}
-"""`feature_flag.result.reason` of each of our reasons."""
-
 MAX_NAME_CHARS = 128
 """Of a model that a client or a provider made up."""
 
@@ -175,7 +163,7 @@ def _flag_attributes(outcome: Outcome) -> Attributes:
         "sluice.epoch": outcome.epoch,
         "feature_flag.key": outcome.release,
         "feature_flag.result.variant": outcome.arm,
-        "feature_flag.result.reason": "unknown" if outcome.reason is None else _REASONS[outcome.reason],
+        "feature_flag.result.reason": "unknown" if outcome.reason is None else FLAG_REASONS[outcome.reason],
         "feature_flag.provider.name": "sluice",
         "feature_flag.version": str(outcome.config_version),
     }

@@ -197,6 +197,7 @@ class RestartedProcess:
             newest=self._newest,
             next_unix_ms=self._next_unix_ms,
             whole=self._whole.dump(),
+            total=self._total.dump(),
             rows=[row.dump() for row in self._rows],
             recent=list(self._recent.items()),
             ever=sorted(self._ever),
@@ -217,8 +218,7 @@ class RestartedProcess:
         process._newest, process._next_unix_ms = kept.newest, kept.next_unix_ms
         process._whole = _Row.load(kept.whole)
         process._rows = deque(map(_Row.load, kept.rows))
-        for row in process._rows:
-            process._total = process._total.plus(row)
+        process._total = _Row.load(kept.total)
         process._recent = dict(kept.recent)
         process._ever = set(kept.ever)
         return process
@@ -320,6 +320,7 @@ class _Kept(msgspec.Struct, array_like=True):
     newest: int
     next_unix_ms: int
     whole: _Dumped
+    total: _Dumped
     rows: list[_Dumped]
     recent: list[tuple[int, int]]
     ever: list[int]

@@ -394,3 +394,14 @@ def test_trips_while_the_file_is_broken(drill: Drill) -> None:
     """A process that comes back to a file it cannot read watches what was under way, and rolls it back."""
     drill >> Happens("another life, whose file is refused", Drill.restart_refused) << weight(1_000)
     drill >> trips("error_rate") << weight(0) << phase("rolled_back") << journal("rolled_back")
+
+
+def test_unreadable_latches_beside_a_kept_rollout() -> None:
+    """A latch file that cannot be read is kept as it is while the file cannot be read either; then it closes all."""
+    drill = Drill(plan_of(), split_of())
+    drill >> asked("rollback", release="chat", arm="one") << weight(0, "chat", "one")
+    drill.keeper.unread_latches()
+    drill >> Happens("another life, whose file is refused", Drill.restart_refused)
+    assert drill.keeper.kept.latches is None
+    drill >> restarted() << weight(0, "chat", "one") << weight(0, "chat", "two")
+    drill.finish()

@@ -40,12 +40,15 @@ routes:
         system_prompt: {{replace: "Be brief."}}
         params: {{set: {{temperature: 0.3}}, unset: [top_p], rename: {{max_tokens: max_completion_tokens}}}}
     release: {{name: support-v8, split: {{arms: {{current: {baseline}%, concise: {candidate}%}}, baseline: current}}}}
+    on_edit: allow
   paying:
     variants: *variants
     release: {{audience: {{plan: [paid]}}, split: {{arms: {{current: 0%, concise: 100%}}, baseline: current}}}}
+    on_edit: allow
   ill:
     variants: *variants
     release: {{audience: {{medical: ["true"]}}, split: {{arms: {{current: 0%, concise: 100%}}, baseline: current}}}}
+    on_edit: allow
 """
 
 

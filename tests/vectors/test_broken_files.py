@@ -253,10 +253,7 @@ MEANING: list[tuple[str, str]] = [
     (document(route="limits: {usd_per_day: 5}"), "10:14 routes.r.limits.usd_per_day: not yet"),
     (document(route="limits: {tokens_per_minute: 5}"), "not yet: tokens_per_minute would not limit anything"),
     (document(route="guards: [{kind: moderation, provider: p, action: block}]"), "not yet: nothing would be blocked"),
-    (
-        _rollout("change_type: prompt_wording"),
-        "9:15 routes.r.release.rollout: not yet: releases of kind rollout; write a",
-    ),
+    (_rollout("stages: [{at: internal}, {at: 100%}]"), "internal_users"),
     (document(release="{bandit: {arms: [a, b, c], reward: m}}"), "not yet: releases of kind bandit"),
     (document(release="{ladder: {champion: a, challengers: [b]}}"), "not yet: releases of kind ladder"),
     (document(release="{factorial: {factors: {x: {y: {}}}, base: a}}"), "not yet: releases of kind factorial"),
