@@ -66,9 +66,10 @@ def test_locked_store(running: GatewayProcess) -> None:
     assert facts["store"] == "degraded" and isinstance(facts["spooled"], int) and facts["spooled"] > 50
     kept = await_kept(running, ids_of(load))
     assert ids_of(load) <= kept.keys() and max(kept.values()) == 1
-    after = running.until(lambda now: now["facts"]["store"] == "ok")["facts"]
+    n_asked = len(load.tally.asked)
+    after = running.until(lambda now: now["facts"]["store"] == "ok" and now["facts"]["stored"] >= n_asked)["facts"]
     assert (after["queued"], after["spooled"], after["dropped"]) == (0, 0, {})
-    assert after["accepted"] == after["stored"] == len(load.tally.asked)
+    assert after["accepted"] == after["stored"] == n_asked
 
 
 def test_missing_store(sim: ProviderProcess, home: Path) -> None:
@@ -83,8 +84,8 @@ def test_missing_store(sim: ProviderProcess, home: Path) -> None:
         assert facts["store_error"] and running.status()["is_ready"]
         place.unlink()
         place.mkdir()
-        after = running.until(lambda now: now["facts"]["store"] == "ok" and not now["facts"]["spooled"])["facts"]
-        assert after["stored"] == after["accepted"] >= facts["accepted"]
+        after = running.until(lambda now: now["facts"]["stored"] == now["facts"]["accepted"])["facts"]
+        assert after["store"] == "ok" and not after["spooled"] and after["stored"] >= facts["accepted"]
 
 
 def test_rolling_restart_settles(running: GatewayProcess) -> None:
