@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gateway.domain.release import Release
+from gateway.domain.shadow import JudgedMetric, Shadow
 from gateway.domain.variant import Variant
 
 DEFAULT_MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -63,6 +64,8 @@ class Route:
         max_body_bytes: Larger requests are refused with 413.
         redact: Kinds of particulars taken out of texts before they are stored, of `record.redact.KINDS`.
         samples: Of which requests the texts are kept; None for none.
+        shadows: Variants that get copies of its requests.
+        judged: Metrics a judge gives its answers.
     """
 
     name: str
@@ -73,3 +76,10 @@ class Route:
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
     redact: tuple[str, ...] = ()
     samples: SampleRule | None = None
+    shadows: tuple[Shadow, ...] = ()
+    judged: tuple[JudgedMetric, ...] = ()
+
+    @property
+    def copied_buckets(self) -> int:
+        """Give the largest share of users any shadow gets copies of, of 10,000."""
+        return max((shadow.n_buckets for shadow in self.shadows), default=0)
