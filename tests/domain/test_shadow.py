@@ -13,7 +13,8 @@ from gateway.domain.shadow import JudgeRule, Shadow
 def test_largest_share(shares: tuple[int, ...], largest: int) -> None:
     """A worker copies what any of the shadows wants."""
     shadows = tuple(Shadow(f"v{index}", n_buckets) for index, n_buckets in enumerate(shares))
-    release = Release("r", ReleaseKind.FIXED, Unit.USER, (Arm("v0", Role.BASELINE, 10_000),), (SlotRange(0, 10_000, 0),))
+    arms = (Arm("v0", Role.BASELINE, 10_000),)
+    release = Release("r", ReleaseKind.FIXED, Unit.USER, arms, (SlotRange(0, 10_000, 0),))
     assert Route("r", {}, release, shadows=shadows).copied_buckets == largest
 
 
