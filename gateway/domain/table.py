@@ -33,6 +33,7 @@ class TableHead:
         seal_key: 32 bytes; seals request ids. Never leaves the machine.
         max_body_bytes: The largest that any route takes; what is over it is refused unread.
         metrics: What feedback may say, by name in file order.
+        copied: Names of routes whose requests are copied, for shadows or for judges.
     """
 
     version: int
@@ -43,6 +44,7 @@ class TableHead:
     seal_key: bytes = field(repr=False)
     max_body_bytes: int = DEFAULT_MAX_BODY_BYTES
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    copied: tuple[str, ...] = ()
 
 
 class RoutingTable:

@@ -25,6 +25,9 @@ IDENTITY_ENCODING = (b"accept-encoding", b"identity")
 
 EMPTY_REWRITE = Rewrite()
 
+_NOT_COPIED = frozenset({b"baggage", b"idempotency-key", b"traceparent", b"tracestate"})
+"""Of a copy: it is no attempt of the client's, and no part of its trace."""
+
 
 class BoundProvider:
     """
@@ -150,12 +153,14 @@ class BoundRoute:
         arms: As in its release.
         is_one_model: Whether all arms ask for the same model.
         hides_model: Whether clients see the route's name for the model's.
+        copied_headers: Names of headers that travel with copies; None where nothing is copied.
     """
 
     route: Route
     arms: tuple[BoundArm, ...]
     is_one_model: bool
     hides_model: bool
+    copied_headers: frozenset[bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +232,15 @@ class BoundTable:
             tuple(self._arm(route, name, variants) for name in names),
             is_one_model=len({route.variants[name].model for name in names}) == 1,
             hides_model=route.expose.model is ExposeModel.ROUTE,
+            copied_headers=self._copied_headers(route),
         )
+
+    def _copied_headers(self, route: Route) -> frozenset[bytes] | None:
+        if not route.shadows and not route.judged:
+            return None
+        named = {route.variants[shadow.variant].provider for shadow in route.shadows}
+        extra = {name.encode() for provider in named for name in self.providers[provider].provider.forward_headers}
+        return (FORWARDED | extra) - _NOT_COPIED - CREDENTIALS
 
     def _variant(self, variant: Variant) -> BoundVariant:
         return BoundVariant(variant, self.providers[variant.provider])

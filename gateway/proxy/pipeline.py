@@ -31,6 +31,7 @@ from gateway.errors import (
 )
 from gateway.proxy.bound import BoundArm, BoundRoute, BoundTable, BoundVariant
 from gateway.proxy.exchange import ClientRequest, Headers, Sink
+from gateway.proxy.mirror import Copies, CopyTaker, copy_taker_of
 from gateway.proxy.observe import (
     MAX_MODEL_CHARS,
     note_assignment,
@@ -42,7 +43,7 @@ from gateway.proxy.observe import (
 )
 from gateway.proxy.problems import problem_headers, unknown_model
 from gateway.proxy.readable import is_encoded, is_readable
-from gateway.proxy.relay import EventRelay, relay_raw
+from gateway.proxy.relay import EventRelay, Follower, relay_raw
 from gateway.proxy.samples import NoteSample, SampleTaker, taker_of
 from gateway.proxy.upstream.attempt import ask
 from gateway.proxy.upstream.response import UpstreamResponse
@@ -81,9 +82,11 @@ class WalkOwner(Protocol):
 
     Attributes:
         sampler: Decides which requests are traced; None where none are.
+        copies: Takes copies for shadows and judges; None where nobody does.
     """
 
     sampler: Sampler | None
+    copies: Copies | None
 
     @property
     def note_sample(self) -> NoteSample:
@@ -108,6 +111,7 @@ class Walk:
     # Class defaults instead of assignments: most requests never touch half of these.
     _arm: BoundArm | None = None
     _bound_route: BoundRoute | None = None
+    _copied: CopyTaker | None = None
     _early_error: GatewayError | None = None
     _first: UpstreamResponse | None = None
     _is_closed = False
@@ -242,6 +246,8 @@ class Walk:
         self._is_closed = True
         if self._sampled is not None:
             self._sampled.hand_over(self.outcome, self._fields, self._response, self._owner.note_sample)
+        if self._copied is not None:
+            self._copied.hold(self._response)
         self._let_go()
         outcome = self.outcome
         if failure is not None:
@@ -252,6 +258,14 @@ class Walk:
             self.end_attempt(outcome.status, outcome.error_code if is_bad else None)
         outcome.duration_ms = (self._clock.now_s() - self._started_s) * 1000
         self._owner.note_done(self, failure)
+        if self._copied is not None:
+            self._hand_out(self._copied)
+
+    def _hand_out(self, copied: CopyTaker) -> None:
+        copies, bound_route = self._owner.copies, self._bound_route
+        if copies is not None and bound_route is not None and bound_route.copied_headers is not None:
+            allowed, keeps_texts = bound_route.copied_headers, self._sampled is not None
+            copied.hand_over(self.outcome, self.request, allowed, copies, keeps_texts=keeps_texts)
 
     def _choose(self, serial: int) -> list[BoundVariant]:
         """Read the request and give who is to answer it: the arm's variant, then its fallbacks."""
@@ -309,6 +323,8 @@ class Walk:
         )
         if route.samples is not None:
             self._sampled = taker_of(route.samples, self._api, outcome.request_id)
+        if bound_route.copied_headers is not None:
+            self._copied = copy_taker_of(route, bound.identity, self._view, assignment, outcome.request_id)
         return arm.variants
 
     def _forced(self, route: Route) -> str:
@@ -467,8 +483,10 @@ class Walk:
             instructions=None if name is None else self._client_instructions,
         )
         guarded = None if variant.guards is None else GuardedStream(self._api, variant.guards)
-        excerpt = None if self._sampled is None else self._sampled.follow_stream()
-        relay = EventRelay(self._api, tap, self.sink, self._clock, model=self._model, guarded=guarded, excerpt=excerpt)
+        followers: list[Follower] = [taker.follow_stream() for taker in (self._sampled, self._copied) if taker]
+        relay = EventRelay(
+            self._api, tap, self.sink, self._clock, model=self._model, guarded=guarded, followers=followers
+        )
         try:
             return await relay.run(response, headers)
         finally:  # Also when the client left: what came was paid for.

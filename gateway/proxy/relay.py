@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 from gateway.clock import Clock
 from gateway.domain.variant import Api
 from gateway.errors import GatewayError, UpstreamBrokenError
 from gateway.proxy.exchange import Headers, Sink
 from gateway.proxy.upstream.response import UpstreamResponse
-from gateway.wire.excerpt import StreamExcerpt
 from gateway.wire.guard import blocked
 from gateway.wire.guarded_stream import GuardedStream
 from gateway.wire.problem import render_stream_problem
@@ -15,6 +17,14 @@ from gateway.wire.stream import StreamTap
 
 STREAM_HEADERS: Headers = [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
 """Tell proxies in front of us to pass events on at once."""
+
+
+class Follower(Protocol):
+    """Whoever reads along what a client gets of a stream."""
+
+    def feed(self, data: bytes) -> None:
+        """Take whole events, in order."""
+        ...
 
 
 class EventRelay:
@@ -25,7 +35,7 @@ class EventRelay:
         first_token_s: When the first token passed, on the clock given; None until then.
     """
 
-    __slots__ = ("_api", "_clock", "_excerpt", "_guarded", "_model", "_response", "_sink", "_tap", "first_token_s")
+    __slots__ = ("_api", "_clock", "_followers", "_guarded", "_model", "_response", "_sink", "_tap", "first_token_s")
 
     def __init__(
         self,
@@ -36,10 +46,10 @@ class EventRelay:
         *,
         model: str,
         guarded: GuardedStream | None = None,
-        excerpt: StreamExcerpt | None = None,
+        followers: Sequence[Follower] = (),
     ) -> None:
-        """`guarded` stands behind the tap where the variant has guards, `excerpt` where the request is sampled."""
-        self._excerpt = excerpt
+        """`guarded` stands behind the tap where the variant has guards; followers are told before it."""
+        self._followers = followers
         self._guarded = guarded
         self._response: UpstreamResponse | None = None
         self._model = model
@@ -71,8 +81,8 @@ class EventRelay:
         out = tap.feed(piece)
         if self.first_token_s is None and tap.has_token:
             self.first_token_s = self._clock.now_s()
-        if self._excerpt is not None:
-            self._excerpt.feed(out)
+        for follower in self._followers:
+            follower.feed(out)
         if self._guarded is not None:
             out = self._checked(self._guarded, out)
         if out:
@@ -88,8 +98,8 @@ class EventRelay:
     def _finish(self, error: GatewayError | None) -> GatewayError | None:
         tap = self._tap
         rest = tap.end()
-        if self._excerpt is not None:
-            self._excerpt.feed(rest)
+        for follower in self._followers:
+            follower.feed(rest)
         guarded = self._guarded
         if guarded is not None:
             rest = guarded.end(rest if tap.is_complete else b"", is_complete=tap.is_complete)

@@ -26,6 +26,7 @@ from gateway.proxy.exchange import ClientRequest, Headers
 from gateway.proxy.feedback import BODY_LIMIT as FEEDBACK_BYTES
 from gateway.proxy.feedback import PATH as FEEDBACK
 from gateway.proxy.feedback import Give, answer_feedback
+from gateway.proxy.mirror import Copies
 from gateway.proxy.models import PATH as MODELS
 from gateway.proxy.models import ModelList, route_model
 from gateway.proxy.passthrough import pass_through
@@ -47,6 +48,9 @@ SPLIT = {f"/v1{api.value}".encode(): api for api in Api}
 
 UPSTREAM_TICK_S = 0.1
 EDGE_TICK_S = 0.5
+COPIES_WITHIN_S = 0.2
+"""For copies that wait to be sent when a worker leaves."""
+
 LAST_WORDS_S = 0.05
 """For the errors that end a drain to be written before the connections close."""
 
@@ -65,6 +69,7 @@ class DataPlane:
         whole_requests: Parses what comes in one read.
         sampler: Decides which requests are traced; None where none are.
         note_sample: Takes prompt and answer of requests whose route keeps samples.
+        copies: Takes copies for shadows and judges; None where nobody does.
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class DataPlane:
         worker_id: int,
         sampler: Sampler | None = None,
         note_sample: NoteSample | None = None,
+        copies: Copies | None = None,
         limits: EdgeLimits | None = None,
     ) -> None:
         """
@@ -88,6 +94,7 @@ class DataPlane:
             worker_id: The worker's slot.
             sampler: Decides which requests are traced.
             note_sample: Takes samples; must return at once. None drops them.
+            copies: Takes copies; must return at once. It is opened when a table wants some. None makes none.
             limits: What a connection may cost.
         """
         self._loop = asyncio.get_running_loop()
@@ -96,6 +103,8 @@ class DataPlane:
         self._give_feedback = give_feedback
         self.sampler = sampler
         self.note_sample = note_sample or _drop
+        self.copies = copies
+        self._is_copying = False
         self._worker_id = worker_id
         self.limits = limits or EdgeLimits()
         self.is_draining = False
@@ -134,7 +143,7 @@ class DataPlane:
             "client_connections": len(self._connections),
             "upstream_connections": self._pools.open_count,
             "background_tasks": len(self._tasks),
-        }
+        } | (self.copies.counts() if self.copies is not None and self._is_copying else {})
 
     def hold(self, latched: Mapping[str, frozenset[str] | None], *, everything: bool = False) -> None:
         """
@@ -157,6 +166,9 @@ class DataPlane:
             return
         self._bound = self._pools.bind(table, self._held)
         self._max_body_bytes = table.head.max_body_bytes
+        if table.head.copied and self.copies is not None and not self._is_copying:
+            self._is_copying = True
+            self.copies.open()
 
     async def listen(self, sock: socket.socket) -> None:
         """Accept connections on `sock`."""
@@ -198,6 +210,8 @@ class DataPlane:
         self._pools.close()
         self._upstream_sweep.close()
         self._edge_sweep.close()
+        if self.copies is not None and self._is_copying:
+            await self.copies.close(COPIES_WITHIN_S)
 
     # EdgeApp
 

@@ -3,8 +3,28 @@
 from __future__ import annotations
 
 import msgspec
+from xxhash import xxh3_64_intdigest
 
+from gateway.domain.release import BUCKETS
 from gateway.record.outcome import Outcome
+
+_JUDGED_SEED = 0x1D6E_5EED
+"""Of its own: which requests are judged has nothing to do with which are sampled or copied."""
+
+
+def salt_of(route: str) -> str:
+    """
+    Give what users are salted with for a route's shadows.
+
+    >>> salt_of("support")
+    'shadow:support'
+    """
+    return f"shadow:{route}"
+
+
+def judged_slot(request_id: str) -> int:
+    """Give 0 to 9,999 for a request: the judged metrics with more buckets than this are asked for."""
+    return xxh3_64_intdigest(request_id.encode(), seed=_JUDGED_SEED) * BUCKETS >> 64
 
 
 class Copied(msgspec.Struct, array_like=True, frozen=True, gc=False):

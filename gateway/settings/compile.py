@@ -210,7 +210,15 @@ def _head_of(
     max_body_bytes = max(route.max_body_bytes for route in routes)
     default = scope.document.default_provider
     return TableHead(
-        given.version, config_hash, providers, default, identity, given.seal_key, max_body_bytes, scope.metrics
+        version=given.version,
+        config_hash=config_hash,
+        providers=providers,
+        default_provider=default,
+        identity=identity,
+        seal_key=given.seal_key,
+        max_body_bytes=max_body_bytes,
+        metrics=scope.metrics,
+        copied=tuple(route.name for route in routes if route.shadows or route.judged),
     )
 
 

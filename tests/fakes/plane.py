@@ -14,6 +14,7 @@ from gateway.proxy.edge_app import EdgeLimits
 from gateway.proxy.server import DataPlane
 from gateway.record.sample import Sample
 from gateway.record.sampling import Sampler
+from tests.fakes.copies import CopyList
 from tests.fakes.shelf import Shelf
 from tests.fakes.sink import OutcomeList
 
@@ -29,6 +30,7 @@ class Plane:
         outcomes: What it told its observer.
         shelf: Where its feedback goes.
         samples: What it took.
+        copies: What it handed out.
     """
 
     inner: DataPlane
@@ -36,6 +38,7 @@ class Plane:
     outcomes: OutcomeList
     shelf: Shelf
     samples: list[Sample]
+    copies: CopyList
 
     @property
     def base_url(self) -> str:
@@ -48,7 +51,7 @@ async def serving(
     table: RoutingTable | None, *, limits: EdgeLimits | None = None, sampler: Sampler | None = None
 ) -> AsyncIterator[Plane]:
     """Serve `table` on a port of the system's choice; nothing is left behind."""
-    outcomes, shelf, samples = OutcomeList(), Shelf(), list[Sample]()
+    outcomes, shelf, samples, copies = OutcomeList(), Shelf(), list[Sample](), CopyList()
     inner = DataPlane(
         clock=SystemClock(),
         observer=outcomes,
@@ -57,6 +60,7 @@ async def serving(
         limits=limits,
         sampler=sampler,
         note_sample=samples.append,
+        copies=copies,
     )
     if table is not None:
         inner.publish(table)
@@ -64,7 +68,7 @@ async def serving(
         sock.bind(("127.0.0.1", 0))
         await inner.listen(sock)
         try:
-            yield Plane(inner, sock.getsockname()[1], outcomes, shelf, samples)
+            yield Plane(inner, sock.getsockname()[1], outcomes, shelf, samples, copies)
         finally:
             await inner.close()
             await asyncio.sleep(0.01)  # For connections to hear of it.

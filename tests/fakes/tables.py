@@ -11,6 +11,7 @@ from gateway.domain.metric import Metric
 from gateway.domain.provider import Auth, Provider, Retries, Timeouts
 from gateway.domain.release import Arm, Release, ReleaseKind, Role, Unit
 from gateway.domain.route import Expose, Route, SampleRule
+from gateway.domain.shadow import JudgedMetric, Shadow
 from gateway.domain.table import RoutingTable, TableHead, decode_table, encode_table
 from gateway.domain.variant import Api, Rewrite, Variant
 
@@ -41,6 +42,8 @@ def route(
     max_body_bytes: int = 1024 * 1024,
     redact: tuple[str, ...] = (),
     samples: SampleRule | None = None,
+    shadows: tuple[Shadow, ...] = (),
+    judged: tuple[JudgedMetric, ...] = (),
 ) -> Route:
     """Give a route of which the first `arms` variants share the traffic equally."""
     by_name = {one.name: one for one in variants}
@@ -50,7 +53,7 @@ def route(
     ranges = allocate(weights, baseline=0, previous=None)
     kind = ReleaseKind.SPLIT if arms > 1 else ReleaseKind.FIXED
     release = Release(f"{name}-release", kind, Unit.USER, shares, ranges)
-    return Route(name, by_name, release, fallback, expose or Expose(), max_body_bytes, redact, samples)
+    return Route(name, by_name, release, fallback, expose or Expose(), max_body_bytes, redact, samples, shadows, judged)
 
 
 def table(
@@ -63,6 +66,7 @@ def table(
     metrics: Iterable[Metric] = (),
 ) -> RoutingTable:
     """Give a table whose users are named by `x-user-id`."""
+    routes = tuple(routes)
     head = TableHead(
         version=version,
         config_hash="abcdef012345",
@@ -72,6 +76,7 @@ def table(
         seal_key=b"k" * 32,
         max_body_bytes=max_body_bytes,
         metrics={one.name: one for one in metrics},
+        copied=tuple(one.name for one in routes if one.shadows or one.judged),
     )
     return decode_table(encode_table(head, routes))
 
