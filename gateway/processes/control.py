@@ -120,7 +120,7 @@ class ControlProcess:
             return await self._serve(sock, facts_sock)
 
     async def _serve(self, sock: socket.socket, facts_sock: socket.socket | None) -> int:
-        self._tasks.spawn(self._link.beat())
+        self._tasks.spawn(self._link.beat(self._n_copied_routes))
         hearing = self._tasks.spawn(self._link.listen(self._reload_for_signal))
         try:
             report = await self._publisher.reload("start")
@@ -158,6 +158,10 @@ class ControlProcess:
             if self._end_steering is not None:
                 await self._end_steering()
             await self._link.close()
+
+    def _n_copied_routes(self) -> int:
+        table = self._publisher.table
+        return 0 if table is None else len(table.head.copied)
 
     def leave(self) -> None:
         """Finish what operators asked for, and end."""

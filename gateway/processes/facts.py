@@ -1,8 +1,9 @@
 """
-The socket that facts cross, `facts.sock` in the state directory.
+The sockets that facts and copies cross, `facts.sock` and `copies.sock` in the state directory.
 
-The parent binds it and keeps it open for its whole life; every control process inherits it listening. So a worker
-can connect while control is dead: its connection waits in the socket's queue for the next one.
+The parent binds them and keeps them open for its whole life; every control process inherits the first listening, every
+shadow process the second. So a worker can connect while either is dead: its connection waits in the socket's queue for
+the next one.
 """
 
 from __future__ import annotations
@@ -16,18 +17,18 @@ from pathlib import Path
 
 from gateway.errors import StateError
 
-NAME = "facts.sock"
+FACTS, COPIES = "facts.sock", "copies.sock"
 BACKLOG = 512
 MAX_PATH_BYTES = 100
 """The kernel takes 107, some systems 103."""
 
 
-class FactsSocket:
+class LocalSocket:
     """
     The listening socket and its file.
 
     Attributes:
-        sock: What a control process inherits.
+        sock: What the process that reads from it inherits.
     """
 
     def __init__(self, sock: socket.socket, file: Path) -> None:
@@ -41,14 +42,14 @@ class FactsSocket:
             self._file.unlink()
 
 
-def bind_facts(state: Path) -> FactsSocket:
+def bind_facts(state: Path, name: str = FACTS) -> LocalSocket:
     """
-    Bind the socket, mode 0600; whoever calls holds the state directory's lock, so a file that is there is stale.
+    Bind the socket of this name, mode 0600; a file that is there is stale, for the caller holds the directory's lock.
 
     Raises:
         StateError: The directory does not take a socket.
     """
-    file = state / NAME
+    file = state / name
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         with suppress(FileNotFoundError):
@@ -62,17 +63,17 @@ def bind_facts(state: Path) -> FactsSocket:
         message = f"cannot make a socket {file}: {error.strerror or error}; give another directory with --state"
         raise StateError(message) from error
     sock.setblocking(False)
-    return FactsSocket(sock, file)
+    return LocalSocket(sock, file)
 
 
-def connector(state: Path) -> Callable[[Callable[[], asyncio.Protocol]], Awaitable[object]]:
-    """Give what connects a protocol to the socket of a state directory; raises OSError when nobody listens."""
+def connector(state: Path, name: str = FACTS) -> Callable[[Callable[[], asyncio.Protocol]], Awaitable[object]]:
+    """Give what connects a protocol to a state directory's socket; raises OSError when nobody listens."""
 
     async def connect(factory: Callable[[], asyncio.Protocol]) -> object:
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.setblocking(False)
         try:
-            with _Reach(state / NAME) as path:
+            with _Reach(state / name) as path:
                 # A local socket answers at once or not at all: EAGAIN says that its queue is full.
                 sock.connect(path)
             transport, _ = await asyncio.get_running_loop().create_unix_connection(factory, sock=sock)

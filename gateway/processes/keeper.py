@@ -84,8 +84,13 @@ class Keeper:
         """Say whether the holder serves."""
         return self.current is not None and self.current.is_ready
 
+    @property
+    def is_filled(self) -> bool:
+        """Say whether the post is to be kept filled."""
+        return self._is_open
+
     def open(self) -> None:
-        """Fill the post, and keep it filled."""
+        """Fill the post, and keep it filled; also again after `stop_filling`."""
         self._is_open = True
         self._tasks.spawn(self._fill(0.0))
 

@@ -11,6 +11,7 @@ from gateway.clock import Clock
 from gateway.domain.table import RoutingTable, decode_table
 from gateway.processes.line import Frame, Kind, Line
 from gateway.processes.messages import (
+    COPIED_ROUTES,
     Fleet,
     Hello,
     Refused,
@@ -83,10 +84,11 @@ class ParentLink:
         """Say that tables come; the operators' port, whose socket listens already, follows."""
         self._line.send(Kind.READY)
 
-    async def beat(self) -> None:
-        """Give signs of life, until cancelled."""
+    async def beat(self, n_copied_routes: Callable[[], int]) -> None:
+        """Give signs of life, until cancelled, and say how many routes' requests are copied."""
         while True:
-            self._line.offer(Kind.STATUS, encode_message(WorkerStatus(in_flight=0)))
+            status = WorkerStatus(in_flight=0, counts={COPIED_ROUTES: n_copied_routes()})
+            self._line.offer(Kind.STATUS, encode_message(status))
             await asyncio.sleep(HEARTBEAT_S)
 
     async def listen(self, on_reload: Callable[[], None]) -> None:

@@ -10,6 +10,10 @@ import msgspec
 
 _VERSION = Struct(">Q")
 
+COPIED_ROUTES = "copied_routes"
+"""How many routes' requests are copied: above 0 the parent keeps a shadow process. Said with the sign of life, which an
+older parent takes as it always did."""
+
 T = TypeVar("T")
 
 
@@ -35,11 +39,12 @@ class Ack:
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
     """
-    Worker to parent, every second: the sign of life.
+    Every process to the parent, every second: the sign of life.
 
     Attributes:
         in_flight: Requests being answered.
-        counts: The data plane's counters since it was born.
+        counts: Of a worker, the data plane's counters since it was born; of the shadow process, its lane's. Of control
+            COPIED_ROUTES alone.
     """
 
     in_flight: int
@@ -94,6 +99,24 @@ class WorkerView:
 
 
 @dataclass(frozen=True, slots=True)
+class ShadowView:
+    """
+    The shadow process as operators see it.
+
+    Attributes:
+        pid: Its process; 0 while there is none.
+        is_ready: It takes copies.
+        restarts: How often it died and was replaced.
+        counts: Counters of its lane and its judge.
+    """
+
+    pid: int
+    is_ready: bool
+    restarts: int
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """
     Parent to control, every second and after every change.
@@ -104,6 +127,7 @@ class Fleet:
         control_restarts: How often the control process died and was replaced.
         uptime_s: Since `sluice serve` was started.
         is_draining: The whole gateway is going down.
+        shadow: The process that sends copies; None where nothing is copied.
     """
 
     workers: list[WorkerView]
@@ -111,6 +135,7 @@ class Fleet:
     control_restarts: int = 0
     uptime_s: float = 0.0
     is_draining: bool = False
+    shadow: ShadowView | None = None
 
 
 @dataclass(frozen=True, slots=True)

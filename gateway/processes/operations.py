@@ -86,6 +86,7 @@ class ControlOperations:
             "n_slots": fleet.n_slots if fleet is not None else None,
             "findings": [finding_json(finding) for finding in refused.findings] if refused is not None else [],
             "warnings": [finding_json(warning) for warning in self._publisher.warnings],
+            "shadow": asdict(fleet.shadow) if fleet is not None and fleet.shadow is not None else None,
             "facts": self._facts() if self._facts is not None else None,
             "steering": self.steering.rollouts() if self.steering is not None else None,
         }

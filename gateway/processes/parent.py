@@ -23,6 +23,7 @@ from gateway.processes.keeper import Keeper
 from gateway.processes.latches import LOOK_EVERY_S, LatchWatch
 from gateway.processes.line import Frame, Kind
 from gateway.processes.messages import (
+    COPIED_ROUTES,
     Ack,
     Drain,
     Fleet,
@@ -31,6 +32,7 @@ from gateway.processes.messages import (
     Refused,
     Restart,
     RestartReport,
+    ShadowView,
     WorkerStatus,
     WorkerView,
     decode_message,
@@ -47,6 +49,9 @@ TICK_S = 1.0
 RELIEF_AFTER_S = 0.3
 """Between a restart's report and the control process's own: its caller gets the answer first."""
 
+SHADOW_ENDS_WITHIN_S = 2.0
+"""For pairs that are there to be handed over; copies under way are broken off."""
+
 CONTROL_ENDS_WITHIN_S = 4.0
 """For what is queued to be stored or spooled, and the last export sent."""
 
@@ -61,6 +66,7 @@ class Plan:
     Attributes:
         worker_argv: Command of a worker; `--slot N`, `--listen-fd N` and `--line-fd N` are added.
         control_argv: Command of the control process; `--listen-fd N`, `--line-fd N` and `--facts-fd N` are added.
+        shadow_argv: Command of the shadow process; `--listen-fd N` and `--line-fd N` are added. Empty for none.
         environ: Their environment.
         linger_s: How long workers go on accepting once the gateway says it is not ready any more.
         drain_timeout_s: How long requests in flight may take after that.
@@ -79,6 +85,7 @@ class Plan:
     ready_timeout_s: float = 10.0
     silence_s: float = 30.0
     latches: Path | None = None
+    shadow_argv: tuple[str, ...] = ()
 
 
 class Parent:
@@ -98,12 +105,14 @@ class Parent:
         clock: Clock,
         on_ready: Callable[[], None],
         facts: socket.socket | None = None,
+        copies: socket.socket | None = None,
     ) -> None:
         self.refusal: list[str] = []
         self._plan = plan
         self._slots = slots
         self._operators = operators
         self._facts = facts
+        self._copies = copies
         self._clock = clock
         self._on_ready = on_ready
         self._born_s = clock.now_s()
@@ -117,6 +126,7 @@ class Parent:
         self._is_hurried = False
         self._roll = OneAtATime(self._replace_all, self._tasks)
         self._control = self._keeper("control", self._start_control, self._take_from_control)
+        self._shadow = self._keeper("shadow", self._start_shadow, self._take_from_shadow)
         self._workers = [
             self._keeper(f"worker {index}", self._worker_starter(index), self._take_from_worker)
             for index in range(len(slots))
@@ -142,6 +152,11 @@ class Parent:
             return exit_code
         finally:
             await self._close()
+
+    @property
+    def shadow_pid(self) -> int:
+        """Give the shadow process, 0 while there is none."""
+        return self._shadow.current.pid if self._shadow.current is not None else 0
 
     # Asked from outside: signals, and the control process for the operators.
 
@@ -171,6 +186,16 @@ class Parent:
             plan.control_argv, self._operators, environ=plan.environ, clock=self._clock, facts=self._facts
         )
         child.line.send(Kind.HELLO, encode_message(self._hello))
+        if self._table is not None:
+            child.line.send(Kind.TABLE, self._table)
+        return child
+
+    async def _start_shadow(self) -> Child:
+        if self._copies is None:
+            message = "no socket for copies"
+            raise OSError(message)
+        plan = self._plan
+        child = await start_child(plan.shadow_argv, self._copies, environ=plan.environ, clock=self._clock)
         if self._table is not None:
             child.line.send(Kind.TABLE, self._table)
         return child
@@ -210,6 +235,8 @@ class Parent:
     def _take_from_control(self, child: Child, frame: Frame) -> None:
         if frame.kind is Kind.TABLE:
             self._publish(frame.payload)
+        elif frame.kind is Kind.STATUS:
+            self._want_shadow(decode_message(frame.payload, WorkerStatus).counts.get(COPIED_ROUTES, 0) > 0)
         elif frame.kind is Kind.READY:
             child.note_ready()
             self._note_change()
@@ -227,9 +254,26 @@ class Parent:
             return
         self._table = payload
         self._hello = Hello(version)
-        for keeper in self._workers:
-            for worker in keeper.children:
-                worker.line.send(Kind.TABLE, payload)
+        for keeper in (*self._workers, self._shadow):
+            for child in keeper.children:
+                child.line.send(Kind.TABLE, payload)
+
+    def _want_shadow(self, is_wanted: bool) -> None:
+        """Keep a shadow process while there is something to copy; nobody's start waits for it."""
+        is_kept = self._shadow.is_filled
+        if is_wanted and not is_kept and self._copies is not None and not self._end.is_set():
+            self._shadow.open()
+        elif is_kept and not is_wanted:
+            self._shadow.stop_filling()
+            if self._shadow.current is not None:
+                self._shadow.current.terminate()
+
+    def _take_from_shadow(self, child: Child, frame: Frame) -> None:
+        if frame.kind is Kind.STATUS:
+            child.status = decode_message(frame.payload, WorkerStatus)
+        elif frame.kind is Kind.READY:
+            child.note_ready()
+            self._note_change()
 
     def _take_from_worker(self, child: Child, frame: Frame) -> None:
         if frame.kind is Kind.STATUS:
@@ -271,7 +315,14 @@ class Parent:
             for child in keeper.children
         ]
         uptime_s = round(self._clock.now_s() - self._born_s, 1)
-        return Fleet(views, len(self._slots), self._control.restarts, uptime_s, self._end.is_set())
+        ending, shadow = self._end.is_set(), self._shadow_view()
+        return Fleet(views, len(self._slots), self._control.restarts, uptime_s, ending, shadow)
+
+    def _shadow_view(self) -> ShadowView | None:
+        keeper, child = self._shadow, self._shadow.current
+        if child is None:
+            return ShadowView(0, False, keeper.restarts) if keeper.is_filled else None
+        return ShadowView(child.pid, child.is_ready, keeper.restarts, child.status.counts)
 
     # Watching
 
@@ -283,7 +334,7 @@ class Parent:
             # After a pause of our own their signs of life are in the line, not yet read.
             is_excused = now_s - before_s > 5 * TICK_S
             before_s = now_s
-            for keeper in (self._control, *self._workers):
+            for keeper in (self._control, self._shadow, *self._workers):
                 for child in keeper.children:
                     self._judge_silence(keeper, child, is_excused=is_excused)
             self._tell_fleet()
@@ -346,6 +397,7 @@ class Parent:
         await asyncio.sleep(RELIEF_AFTER_S)
         if not self._roll.is_busy and not self._end.is_set():
             self._control.relieve()
+            self._shadow.relieve()
 
     def _retire(self, child: Child) -> None:
         self._tell_to_drain(child, linger_s=0.0)
@@ -358,7 +410,7 @@ class Parent:
 
     async def _drain(self) -> int:
         log.info("draining", extra={"timeout_s": self._plan.drain_timeout_s})
-        for keeper in (self._control, *self._workers):
+        for keeper in (self._control, self._shadow, *self._workers):
             keeper.stop_filling()
         # Workers hold copies; the ports close when the last of them stops listening.
         for sock in self._slots:
@@ -382,11 +434,16 @@ class Parent:
         await self._tasks.close()
         if self._latches is not None:
             self._latches.close()
+        if self._shadow.current is not None and not self._is_hurried:
+            # Before control, which keeps what it has to say last.
+            self._shadow.stop_filling()
+            self._shadow.current.terminate()
+            await self._shadow.wait_empty(SHADOW_ENDS_WITHIN_S)
         if self._control.current is not None and not self._is_hurried:
             self._control.stop_filling()
             self._control.current.terminate()
             await self._control.wait_empty(CONTROL_ENDS_WITHIN_S)
-        await asyncio.gather(*(keeper.close() for keeper in (self._control, *self._workers)))
+        await asyncio.gather(*(keeper.close() for keeper in (self._shadow, self._control, *self._workers)))
 
 
 def raise_fd_limit() -> None:

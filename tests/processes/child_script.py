@@ -2,7 +2,8 @@
 Children for the parent's tests: real worker and control processes around a toy data plane and compiler.
 
 The toy plane answers `PID VERSION` to everything, but `PID WHAT` to /held; the toy compiler reads a number from a
-file, which becomes the table's hash, and refuses what is no number.
+file, which becomes the table's hash, and refuses what is no number. A number above 1,000 copies a route, and the toy
+shadow answers `PID VERSION`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from gateway.errors import ConfigError, Finding
 from gateway.processes.control import Rooms, serve_control
 from gateway.processes.link import ParentLink
 from gateway.processes.orphan import die_with_parent
+from gateway.processes.shadow import serve_shadow
 from gateway.processes.worker import serve_worker
 from gateway.wiring import run_loop
 
@@ -75,6 +77,31 @@ class ToyPlane:
         return {"answered": 1}
 
 
+class ToyShadow:
+    """Answers its pid and table version to whoever connects to the socket for copies."""
+
+    def __init__(self) -> None:
+        self._version = 0
+        self._server: asyncio.Server | None = None
+
+    async def open(self, sock: socket.socket) -> None:
+        self._server = await asyncio.start_unix_server(self._answer, sock=sock)
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{os.getpid()} {self._version}".encode())
+        writer.close()
+
+    def publish(self, table: RoutingTable) -> None:
+        self._version = table.head.version
+
+    def counts(self) -> dict[str, int]:
+        return {"taken": self._version}
+
+    async def close(self, timeout_s: float) -> None:
+        if self._server is not None:
+            self._server.close()
+
+
 @dataclass
 class ToyCompiled:
     """A head and no routes."""
@@ -96,7 +123,9 @@ class ToyCompiler:
         text = self._path.read_text().strip()
         if not text.isdigit():
             raise ConfigError([Finding(str(self._path), 1, 1, "", "not a number", "write one")])
-        return ToyCompiled(TableHead(version, text, {}, None, Identity(), bytes(32)), (self._path,), fingerprint=text)
+        copied = ("route",) if int(text) > 1_000 else ()
+        head = TableHead(version, text, {}, None, Identity(), bytes(32), copied=copied)
+        return ToyCompiled(head, (self._path,), fingerprint=text)
 
     def save(self, compiled: object) -> None:
         pass
@@ -145,6 +174,8 @@ async def serve(options: argparse.Namespace) -> int:
     sock, line_sock = socket.socket(fileno=options.listen_fd), socket.socket(fileno=options.line_fd)
     if options.role == "worker":
         return await serve_worker(ToyPlane(), sock=sock, line_sock=line_sock, drain_timeout_s=1.0)
+    if options.role == "shadow":
+        return await serve_shadow(ToyShadow(), sock=sock, line_sock=line_sock)
     return await serve_control(
         sock=sock, line_sock=line_sock, clock=SystemClock(), build=lambda link: build(link, options.config)
     )

@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from gateway.clock import SystemClock
+from gateway.processes.facts import COPIES, bind_facts
 from gateway.processes.latches import identity_of, read_held
 from gateway.processes.listen import bind_operators, bind_slots
 from gateway.processes.parent import Parent, Plan
@@ -49,6 +50,13 @@ class Running:
         """Give what the workers hold, over all that answer."""
         answers = await asyncio.gather(*(fetch(self.port, "/held") for _ in range(20)))
         return {answer.split()[1] for answer in answers}
+
+    async def shadow(self) -> tuple[int, int]:
+        """Give pid and table version of the shadow process, once one answers."""
+        reader, writer = await asyncio.open_unix_connection(self.config.with_name(COPIES))
+        pid, version = (await asyncio.wait_for(reader.read(), 10)).split()
+        writer.close()
+        return int(pid), int(version)
 
     async def control_pid(self) -> int:
         return int(await fetch(self.operators_port, "/"))
@@ -91,15 +99,17 @@ def plan_for(config: Path, **changes: float) -> Plan:
     """Give a plan of quick toys."""
     worker, control = (sys.executable, SCRIPT, "worker"), (sys.executable, SCRIPT, "control", "--config", str(config))
     times = {"linger_s": 0.1, "drain_timeout_s": 2.0, "ready_timeout_s": 8.0, **changes}
-    return Plan(worker, control, dict(os.environ), latches=config.with_name("latches.json"), **times)
+    shadow = (sys.executable, SCRIPT, "shadow")
+    environ, latches = dict(os.environ), config.with_name("latches.json")
+    return Plan(worker, control, environ, latches=latches, shadow_argv=shadow, **times)
 
 
 def build(config: Path, on_ready: Callable[[], None], **changes: float) -> tuple[Parent, list[socket.socket]]:
     """Give a parent, and the sockets to close."""
     slots, operators = bind_slots("127.0.0.1", 0, 2), bind_operators("127.0.0.1", 0)
-    plan = plan_for(config, **changes)
-    parent = Parent(plan, slots=slots, operators=operators, clock=SystemClock(), on_ready=on_ready)
-    return parent, [*slots, operators]
+    plan, copies = plan_for(config, **changes), bind_facts(config.parent, COPIES).sock
+    parent = Parent(plan, slots=slots, operators=operators, clock=SystemClock(), on_ready=on_ready, copies=copies)
+    return parent, [*slots, operators, copies]
 
 
 @pytest.fixture
@@ -122,7 +132,7 @@ async def running(config: Path, request: pytest.FixtureRequest) -> AsyncIterator
     """Give a parent whose workers serve."""
     ready = asyncio.Event()
     parent, sockets = build(config, ready.set, **getattr(request, "param", {}))
-    ports = [sock.getsockname()[1] for sock in sockets]
+    ports = [sock.getsockname()[1] for sock in sockets[:-1]]
     serving = asyncio.ensure_future(parent.serve())
     await asyncio.wait_for(ready.wait(), 20)
     yield Running(parent, ports[0], ports[-1], config, serving, config.with_name("latches.json"))
@@ -177,6 +187,21 @@ async def test_newborn_without_control(running: Running) -> None:
 def close_latch(file: Path, release: str) -> None:
     """Write a latch file as `sluice rollback` would."""
     write_whole(file, msgspec.json.encode([{"release": release, "arm": ""}]))
+
+
+async def test_shadow_process_on_demand(running: Running) -> None:
+    """There is a shadow process while something is copied and no longer; it comes back when it dies."""
+    assert running.parent.shadow_pid == 0
+    running.config.write_text("2000")
+    running.parent.reload()
+    victim, version = await running.shadow()
+    assert (running.parent.shadow_pid, version) == (victim, 2)
+    os.kill(victim, signal.SIGKILL)
+    successor, _ = await running.shadow()
+    assert successor != victim and await running.pids() == await running.pids()
+    running.config.write_text("7")
+    running.parent.reload()
+    await until(lambda: running.parent.shadow_pid == 0 and is_gone(successor))
 
 
 async def test_latch_without_control(running: Running) -> None:
