@@ -135,6 +135,6 @@ def test_edit_reaches_a_tenth(tmp_path: Path, providers: Providers) -> None:
         some = users(1_000)
         arms = list(arms_of(running.port, some).values())
         assert 0.06 < arms.count("current") / len(arms) < 0.14
-        assert "on_edit" in running.log() or "rollout" in running.log()
+        assert "becomes a rollout" in running.log()
         running.apply(before)
         assert len(set(arms_of(running.port, users(100)).values())) == 1
