@@ -31,6 +31,7 @@ def route_at(route: Route, standing: Standing | None) -> Route:
     """
     if standing is None:
         return route
+    route = _copied_at(route, standing)
     release = route.release
     accepted = standing.accepted
     # A route that a control process before this one joined has both arms already.
@@ -43,6 +44,20 @@ def route_at(route: Route, standing: Standing | None) -> Route:
     variants = {**route.variants, accepted.name: accepted}
     at = replace(route, variants=variants, release=release_at(rollout, standing))
     return without_fallbacks(at, standing.latched)
+
+
+def _copied_at(route: Route, standing: Standing) -> Route:
+    """Give a route whose candidate's shadow gets the share its rollout's stage says."""
+    candidate, n_buckets = route.release.candidate, standing.copied
+    if n_buckets is None or candidate is None:
+        return route
+    name = route.release.arms[candidate].name
+    return replace(
+        route,
+        shadows=tuple(
+            replace(shadow, n_buckets=n_buckets) if shadow.variant == name else shadow for shadow in route.shadows
+        ),
+    )
 
 
 def without_fallbacks(route: Route, arms: Iterable[str] | None) -> Route:

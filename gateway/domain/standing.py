@@ -21,6 +21,8 @@ class Standing:
         control: Buckets of the control slice under `control: equal`; None where all of the baseline's are compared.
         accepted: A content of the served variant that is known to be good, under a name of its own: the baseline of a
             rollout that an edit became; None for every other release.
+        copied: Buckets of users whose requests are copied to the candidate's shadow while its rollout is at a stage
+            that says so; None leaves what the file says.
     """
 
     release: str
@@ -30,3 +32,4 @@ class Standing:
     internal_arm: str | None = None
     control: int | None = None
     accepted: Variant | None = None
+    copied: int | None = None

@@ -1,5 +1,7 @@
 """What control decided, joined into what the file says."""
 
+from dataclasses import replace
+
 import pytest
 
 from gateway.assign.allocation import range_of
@@ -8,6 +10,7 @@ from gateway.assign.choose import choose
 from gateway.assign.standing import held, release_at, route_at, without_fallbacks
 from gateway.domain.release import BUCKETS, Arm, Reason, Release, ReleaseKind, Role, SlotRange, Unit
 from gateway.domain.route import Route
+from gateway.domain.shadow import Shadow
 from gateway.domain.standing import Standing
 from gateway.domain.variant import Variant
 
@@ -140,3 +143,11 @@ def test_closed_arm_is_no_fallback() -> None:
     assert route_at(route, standing_of(0)).fallback == ("new", "bigger")
     assert route_at(route, standing_of(0, latched=("new",))).fallback == ("bigger",)
     assert without_fallbacks(route, None).fallback == ("bigger",)
+
+
+@pytest.mark.parametrize(("copied", "shares"), [(None, (500, 300)), (2_000, (2_000, 300)), (0, (0, 300))])
+def test_shadow_stage(copied: int | None, shares: tuple[int, int]) -> None:
+    """A stage's sample takes the place of what the file says, for the candidate's shadow alone."""
+    shadows = (Shadow("new", 500), Shadow("other", 300))
+    at = route_at(Route("r", {}, ROLLOUT, shadows=shadows), replace(standing_of(0), copied=copied))
+    assert tuple(shadow.n_buckets for shadow in at.shadows) == shares
