@@ -9,19 +9,9 @@ from typing import Any
 import pytest
 
 from bench.errors import BenchError
-from bench.faults import (
-    BEGIN,
-    END,
-    PARTS,
-    Row,
-    calm_row,
-    latch_rows,
-    main,
-    parse_flags,
-    render_rows,
-    trip_rows,
-    write_between_markers,
-)
+from bench.faults.__main__ import DOCUMENT, PARTS, main, parse_flags
+from bench.faults.latches import calm_row, latch_rows, trip_rows
+from bench.rows import Row, render_rows, write_between_markers
 from tests.flows.rig.latches import Closed, LatchStorm
 from tests.flows.rig.rollouts import Calm, Trip
 
@@ -34,11 +24,12 @@ def test_rows_are_a_table() -> None:
 
 
 def test_table_goes_between_markers(tmp_path: Path) -> None:
-    """What stood between the markers is replaced, and nothing else."""
+    """What stood between a part's markers is replaced, and nothing else."""
     path = tmp_path / "faults.md"
-    path.write_text(f"# Head\n{BEGIN}\nold\n{END}\ntail\n")
-    write_between_markers(path, "new")
-    assert path.read_text() == f"# Head\n{BEGIN}\nnew\n{END}\ntail\n"
+    other = "<!-- faults:kills:begin -->\nkept\n<!-- faults:kills:end -->\n"
+    path.write_text(f"# Head\n<!-- faults:latch:begin -->\nold\n<!-- faults:latch:end -->\n{other}")
+    write_between_markers(path, "faults:latch", "new")
+    assert path.read_text() == f"# Head\n<!-- faults:latch:begin -->\nnew\n<!-- faults:latch:end -->\n{other}"
 
 
 def test_document_without_markers(tmp_path: Path) -> None:
@@ -46,8 +37,15 @@ def test_document_without_markers(tmp_path: Path) -> None:
     path = tmp_path / "faults.md"
     path.write_text("# Head\n")
     with pytest.raises(BenchError, match="has no"):
-        write_between_markers(path, "new")
+        write_between_markers(path, "faults:latch", "new")
     assert path.read_text() == "# Head\n"
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_parts_have_their_place(name: str) -> None:
+    """Every part's table has its place in the document."""
+    text = DOCUMENT.read_text()
+    assert f"## {name}\n" in text and f"<!-- faults:{name}:begin -->" in text
 
 
 def test_smoke_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
