@@ -34,6 +34,7 @@ class Sizes:
     latches: int = 100
     trips: int = 10
     calm_s: float = 20.0
+    shadow_s: float = 40.0
 
 
 SMOKE = Sizes(
@@ -51,6 +52,7 @@ SMOKE = Sizes(
     latches=3,
     trips=1,
     calm_s=4.0,
+    shadow_s=4.0,
 )
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from gateway.cli.terminal import say, say_json, warn
 from gateway.clock import SystemClock
+from gateway.control.files import LATCHES
 from gateway.errors import StateError
-from gateway.processes.latches import LATCHES, identity_of, read_held
+from gateway.processes.latches import identity_of, read_held
 from gateway.processes.state import read_endpoints
 
 HELD_WITHIN_S = 3.0

@@ -105,7 +105,8 @@ def _ask(client: OperatorsClient, name: str) -> Found:
 
 def _read(state: Path, name: str) -> Found:
     """Give what the files say; nothing in the directory is touched, for its owner may live and be slow only."""
-    from gateway.control.keep import LATCHES, ROLLOUTS, StateKeeper
+    from gateway.control.files import LATCHES, ROLLOUTS
+    from gateway.control.keep import StateKeeper
     from gateway.control.rollout import Latch, Rollout
     from gateway.processes.rollout_views import rollout_view
 

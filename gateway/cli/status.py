@@ -82,6 +82,10 @@ def _steering_of(steering: dict[str, Any] | None) -> list[str]:
     lines += [
         f"latched: {latch['release']}, {latch['arm'] or 'every candidate'}: {latch['sentence']}" for latch in others
     ]
+    left_out = {why: n_facts for why, n_facts in steering.get("facts_left_out", {}).items() if n_facts}
+    if left_out:
+        told = ", ".join(f"{n_facts} {why.replace('_', ' ')}" for why, n_facts in left_out.items())
+        lines.append(f"facts that no watch was told: {told}")
     return [one_line(line) for line in lines]
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from gateway.control import words
 from gateway.control.books import Books
 from gateway.control.changes import Changes
+from gateway.control.dormant import laid_down, taken_up, woken
 from gateway.control.journal import DecisionKind
 from gateway.control.latches import arms_of, bound, latch_on, merged, sorted_out, unreadable_latches
-from gateway.control.machine import Closed, Replanned, Withdrawn, begin, step
-from gateway.control.moves import MAX_EPOCH, Draft, drafted
+from gateway.control.machine import Closed, Replanned, Stepped, Withdrawn, begin, step
+from gateway.control.moves import DORMANT_FOR_S, MAX_EPOCH, Draft, drafted, is_to_return
 from gateway.control.rollout import Latch, Rollout, RolloutPhase
 from gateway.domain.rollout import Plan, RolloutPlan, SplitPlan
 
@@ -27,7 +28,7 @@ def admitted(books: Books, plans: Mapping[str, Plan], epochs: Mapping[str, int],
     Give what these plans change, and sort out the latches for them.
 
     Args:
-        books: What is under way; its latches are replaced, on disk first.
+        books: What is under way; its latches are replaced, on disk first, and its dormant rollouts with what changes.
         plans: All that the file has now, by release.
         epochs: The last epoch in use of releases that control knows nothing of.
         unix_ms: Now.
@@ -38,6 +39,7 @@ def admitted(books: Books, plans: Mapping[str, Plan], epochs: Mapping[str, int],
         if not isinstance(plans.get(release), RolloutPlan):
             after, drafts = step(rollout, Withdrawn(), unix_ms=unix_ms)
             if drafts:
+                books.dormant = laid_down(books.dormant, rollout, unix_ms=unix_ms)
                 changes.note(books, rollout, after, drafts)
     for plan in plans.values():
         if isinstance(plan, RolloutPlan):
@@ -66,7 +68,7 @@ def _admit(changes: Changes, books: Books, plan: RolloutPlan, epoch: int, unix_m
     before = books.rollouts.get(plan.release)
     drafts: tuple[Draft, ...]
     if before is None or before.is_withdrawn or before.plan.content != plan.content:
-        after, drafts = _begun(before, plan, epoch, unix_ms)
+        after, drafts = _begun(books, before, plan, epoch, unix_ms)
     else:
         after, drafts = step(before, Replanned(plan), unix_ms=unix_ms)
     latch = latch_on(books.latches, plan, plan.candidate, plan.content)
@@ -75,20 +77,39 @@ def _admit(changes: Changes, books: Books, plan: RolloutPlan, epoch: int, unix_m
         # Nobody got what began and was closed in the same breath.
         changes.note(books, before, after, closing, known=latch)
         return
-    if drafts or before is not after:
-        changes.note(books, before, after, drafts)
     if latch is None and after.phase is RolloutPhase.ROLLED_BACK and before is not None:
-        changes.latches.append(_mended(after, unix_ms))
+        latch = _mended(after, unix_ms)
+        changes.latches.append(latch)
+    if drafts or before is not after:
+        changes.note(books, before, after, drafts, known=latch)
 
 
-def _begun(before: Rollout | None, plan: RolloutPlan, epoch: int, unix_ms: int) -> tuple[Rollout, tuple[Draft, ...]]:
-    last = max(epoch, before.epoch) if before is not None else epoch
-    after, drafts = begin(plan, unix_ms=unix_ms, epoch=(last + 1) & MAX_EPOCH)
+def _begun(books: Books, before: Rollout | None, plan: RolloutPlan, epoch: int, unix_ms: int) -> Stepped:
+    """Give a rollout that begins, or goes on where it stood, and what is journalled of it and of the one before."""
+    asleep, books.dormant = taken_up(books.dormant, plan, unix_ms=unix_ms)
+    last = max([epoch, *(one.epoch for one in (before, asleep) if one is not None)])
+    next_epoch = (last + 1) & MAX_EPOCH
+    if asleep is None:
+        after, drafts = begin(plan, unix_ms=unix_ms, epoch=next_epoch)
+    else:
+        if before is not None:
+            # A command sent a second time was carried out already, whatever content it was meant for.
+            asleep = replace(asleep, keys=before.keys, version=max(asleep.version, before.version))
+        after, drafts = woken(asleep, plan, epoch=next_epoch, unix_ms=unix_ms)
     if before is None:
         return after, drafts
-    if before.plan.content == plan.content:
-        # It comes back unchanged: what its signals have spent and said is not forgiven.
-        carried = replace(
+    if before.plan.content != plan.content and not before.is_withdrawn:
+        books.dormant = laid_down(books.dormant, before, unix_ms=unix_ms)
+    if asleep is None:
+        after = _carried(before, after)
+    return after, (*_ended(before, plan), *drafts)
+
+
+def _carried(before: Rollout, after: Rollout) -> Rollout:
+    """Give what begins anew with what is not forgotten of the one before."""
+    if before.plan.content == after.plan.content:
+        # It comes back after long: what its signals have spent and said is not forgiven.
+        return replace(
             after,
             n_resumes=before.n_resumes,
             n_step_backs=before.n_step_backs,
@@ -96,16 +117,19 @@ def _begun(before: Rollout | None, plan: RolloutPlan, epoch: int, unix_ms: int) 
             version=before.version + 1,
             keys=before.keys,
         )
-        return carried, drafts
     # A command sent a second time was meant for the content it was carried out on.
-    after = replace(after, version=before.version + 1, keys=before.keys)
-    if before.is_withdrawn or before.phase is RolloutPhase.FINISHED:
-        return after, drafts
+    return replace(after, version=before.version + 1, keys=before.keys)
+
+
+def _ended(before: Rollout, plan: RolloutPlan) -> tuple[Draft, ...]:
+    if before.plan.content == plan.content or before.is_withdrawn or before.phase is RolloutPhase.FINISHED:
+        return ()
+    back = f"; it goes on from there if that is back within {words.span(DORMANT_FOR_S)}" if is_to_return(before) else ""
     sentence = (
         f"The rollout of {words.name_of(before)} ended at "
-        f"{words.place_of(before.plan, before.stage, before.weight)}: what it rolled out was changed."
+        f"{words.place_of(before.plan, before.stage, before.weight)}: what it rolled out was changed{back}."
     )
-    return after, (drafted(before, before, DecisionKind.ENDED, sentence, rule="file"), *drafts)
+    return (drafted(before, before, DecisionKind.ENDED, sentence, rule="file"),)
 
 
 def _mended(rollout: Rollout, unix_ms: int) -> Latch:

@@ -54,6 +54,7 @@ _KINDS: Mapping[DecisionKind, AlertKind] = {
     DecisionKind.APPROVED: AlertKind.PROMOTION,
     DecisionKind.STARTED: AlertKind.START,
     DecisionKind.RESUMED: AlertKind.START,
+    DecisionKind.RETURNED: AlertKind.START,
 }
 _LEVELS = {AlertKind.ROLLBACK: logging.ERROR, AlertKind.SRM: logging.ERROR, AlertKind.STEP_BACK: logging.WARNING}
 _LEVELS |= {AlertKind.ALERT: logging.WARNING, AlertKind.HOLD: logging.WARNING, AlertKind.PAUSE: logging.WARNING}

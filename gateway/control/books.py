@@ -17,6 +17,7 @@ from gateway.control.latches import merged
 from gateway.control.moves import Draft
 from gateway.control.ports import Keeper
 from gateway.control.rollout import Latch, Rollout
+from gateway.domain.rollout import Plan, SplitPlan
 from gateway.errors import StateError
 
 log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ class Books:
 
     Attributes:
         rollouts: By release name, those withdrawn included.
+        dormant: Rollouts whose content is gone, the longest gone first.
+        splits: By release name, as the file last said.
         latches: All that are closed or dormant.
         is_unreadable: The latches could not be read: whoever knows the plans closes everything.
         problems: What could not be read, for a person.
@@ -46,6 +49,8 @@ class Books:
         self._clock = clock
         kept = keeper.load()
         self.rollouts: dict[str, Rollout] = dict(kept.rollouts)
+        self.dormant = kept.dormant
+        self.splits: Mapping[str, SplitPlan] = dict(kept.splits)
         self.latches: tuple[Latch, ...] = kept.latches or ()
         self.is_unreadable = kept.latches is None
         self.problems = kept.problems
@@ -135,7 +140,7 @@ class Books:
         """Have these rollouts in their places if the disk takes them; False, and nothing changed, when it does not."""
         after = {**self.rollouts, **changed}
         try:
-            self._keeper.keep_rollouts(after, unwritten=(*self._unwritten, *entries), routes=self._routes)
+            self._write_rollouts(after, (*self._unwritten, *entries))
         except StateError as error:
             self._complain(error)
             return False
@@ -144,9 +149,10 @@ class Books:
         self._are_rollouts_kept = True
         return True
 
-    def name_routes(self, routes: Mapping[str, str]) -> None:
-        """Know by which route each release is called; kept with the rollouts."""
-        self._routes = dict(routes)
+    def name_plans(self, plans: Mapping[str, Plan]) -> None:
+        """Know by which route each release is called, and every split; kept with the rollouts."""
+        self._routes = {release: plan.route for release, plan in plans.items()}
+        self.splits = {release: plan for release, plan in plans.items() if isinstance(plan, SplitPlan)}
 
     def write(self) -> bool:
         """Write to the journal what waits for it; say whether nothing is left."""
@@ -200,9 +206,14 @@ class Books:
         self._unwritten.append(entry)
         return entry
 
+    def _write_rollouts(self, rollouts: Mapping[str, Rollout], unwritten: Sequence[Entry]) -> None:
+        self._keeper.keep_rollouts(
+            rollouts, unwritten=unwritten, routes=self._routes, dormant=self.dormant, splits=self.splits
+        )
+
     def _keep(self) -> bool:
         try:
-            self._keeper.keep_rollouts(self.rollouts, unwritten=tuple(self._unwritten), routes=self._routes)
+            self._write_rollouts(self.rollouts, tuple(self._unwritten))
         except StateError as error:
             self._are_rollouts_kept = False
             self._complain(error)

@@ -18,8 +18,8 @@ from gateway.control.moves import (
     Move,
     drafted,
     entered,
-    first_with_traffic,
     moved,
+    resumed_stage,
     rolled_back,
     stage_within,
     weight_at,
@@ -220,10 +220,7 @@ def _pause(rollout: Rollout, command: Command, _: int) -> tuple[Rollout, Draft]:
 
 def _resume(rollout: Rollout, command: Command, unix_ms: int) -> tuple[Rollout, Draft]:
     if rollout.phase is _P.ROLLED_BACK:
-        # Nobody skips a stage before the first traffic by rolling back in it: it asks again.
-        has_begun = any(mark.weight for mark in rollout.epochs)
-        stage = first_with_traffic(rollout.plan) if has_begun else 0
-        after = entered(rollout, stage, unix_ms=unix_ms, by=command.who)
+        after = entered(rollout, resumed_stage(rollout), unix_ms=unix_ms, by=command.who)
         # A person's rollback spent no alpha: what was counted goes on counting.
         after = replace(after, n_resumes=rollout.n_resumes + (rollout.by == CONTROLLER))
     elif rollout.weight < weight_at(rollout.plan, rollout.stage):

@@ -116,7 +116,10 @@ class Controller:
         self._watching = Watching(rules, source, clock, self._books.watches)
         self._looks = Looks(rules, source, clock)
         # What was under way goes on being watched, also where the file cannot be read now.
-        self._plans: dict[str, Plan] = {name: rollout.plan for name, rollout in self.rollouts.items()}
+        self._plans: dict[str, Plan] = {
+            **{name: rollout.plan for name, rollout in self.rollouts.items()},
+            **self._books.splits,
+        }
         self._watching.admit(self._plans, self._books.rollouts, clock.unix_ms())
         self._live = LiveStandings(self.standings)
         self._turn = asyncio.Lock()
@@ -217,7 +220,7 @@ class Controller:
         baselines = self._baselines_of(plans, served or {})
         taken = self._accepted.admit(served or {}, baselines)
         self._books.version, self._books.config_hash = config_version, config_hash
-        self._books.name_routes({release: plan.route for release, plan in plans.items()})
+        self._books.name_plans(plans)
         unix_ms = self._clock.unix_ms()
         problems = [self._books.alert(sentence) for sentence in self._books.problems]
         self._books.problems = ()
@@ -380,6 +383,7 @@ class Controller:
 
     async def _let_time_pass(self, seconds: float, unix_ms: int) -> None:
         at_once, raises = Changes(), []
+        self._watching.renew_splits(seconds, unix_ms)
         for rollout in list(self.rollouts.values()):
             look = self._looks.take(rollout)
             verdicts = look.verdicts if look is not None else None
@@ -418,7 +422,8 @@ class Controller:
         if refusal is not None:
             return Answered(release, refusal.reply, refusal.sentence, rollout)
         after, drafts = step(rollout, Asked(command), unix_ms=unix_ms)
-        if after.weight <= rollout.weight:
+        # A resume opens the latch, also where it leads to a stage that gives no weight: internal users get it there.
+        if after.weight <= rollout.weight and rollout.phase is not RolloutPhase.ROLLED_BACK:
             changes = Changes()
             changes.note(self._books, rollout, after, drafts)
             if command.kind is CommandKind.RESUME:
@@ -460,8 +465,10 @@ class Controller:
             if not self._books.open(latches):
                 return Answered(plan.release, Reply.UNKEPT, "the state directory cannot be written; nothing changed")
             changes.note_split(self._books, plan, (), drafts)
-            # What was counted before was counted against an arm that a person has looked at since.
-            self._watching.restart(plan.release, 1, unix_ms)
+            # What was counted before was counted against an arm that a person has looked at since. Kept at once: a
+            # kill must bring back neither that nor the alpha it has spent.
+            self._watching.resume_arms(plan.release, [draft.arm for draft in drafts], unix_ms)
+            self._books.keep_watches(self._watching.snapshots())
             await self._restand()
         else:
             changes.note_split(self._books, plan, latches[len(known) :], drafts)

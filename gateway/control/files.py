@@ -1,12 +1,18 @@
-"""Files that are whole and on the disk itself, or as they were."""
+"""Files of the state directory: their names, and how one is written so that it is whole or as it was."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
 
 from gateway.errors import StateError
+
+LATCHES, LOCK = "latches.json", "latches.lock"
+ROLLOUTS, WATCHES = "rollouts.json", "watches.msgpack"
+JOURNAL, CONTENTS = "journal.jsonl", "contents.msgpack"
+"""What `control.keep` and `control.accepted` say each is for; this module is light, so that everybody may name them."""
 
 
 def write_synced(path: Path, content: bytes, *, is_synced: bool = True) -> None:
@@ -45,6 +51,22 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def hold_lock(path: Path, fd: int) -> None:
+    """
+    Wait for a file's lock, and hold it until `fd` is closed.
+
+    Raises:
+        StateError: Its disk has no locks, or has none left; the words say what to do.
+    """
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+    except OSError as error:
+        remedy = "put the state directory on a disk that has them, a local one for instance"
+        why = "without locks two processes undo each other's latches"
+        msg = f"cannot lock {path}: {error.strerror or error}; {why}: {remedy}"
+        raise StateError(msg) from error
 
 
 def unwritable(path: Path, error: OSError) -> StateError:

@@ -29,6 +29,8 @@ class DecisionKind(StrEnum):
     """Thresholds or durations changed; the rollout goes on."""
     ENDED = "ended"
     """The file no longer has it."""
+    RETURNED = "returned"
+    """The file has it again, unchanged: it goes on from where it stood."""
     ALERTED = "alerted"
     EDIT_TAKEN = "edit_taken"
     """An edited variant serves everybody at once, for somebody said so."""

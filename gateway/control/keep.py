@@ -3,7 +3,7 @@ What the controller keeps in the state directory, and the same in memory for tes
 
     latches.json         closed breakers; synced before anything else; `sluice rollback` writes it too
     latches.lock         held while somebody reads and writes it
-    rollouts.json        how every rollout stands, and journal entries that may not be written yet
+    rollouts.json        how every rollout stands, dormant ones, splits, and journal entries that may not be written yet
     watches.msgpack      what trips have counted; may be some seconds old, may be lost
     journal.jsonl        every decision
 
@@ -12,7 +12,6 @@ A file that cannot be read is put aside under another name, never thrown away.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,17 +22,16 @@ from pathlib import Path
 import msgspec
 
 from gateway.control.diary import Diary
-from gateway.control.files import unwritable, write_synced
+from gateway.control.files import JOURNAL, LATCHES, LOCK, ROLLOUTS, WATCHES, hold_lock, unwritable, write_synced
 from gateway.control.journal import Entry
 from gateway.control.latches import PERSON, merged, missing_from
 from gateway.control.ports import Kept
 from gateway.control.rollout import Latch, Rollout
+from gateway.domain.rollout import SplitPlan
 from gateway.errors import StateError
 
 log = logging.getLogger(__name__)
 
-LATCHES, LOCK, ROLLOUTS = "latches.json", "latches.lock", "rollouts.json"
-WATCHES, JOURNAL = "watches.msgpack", "journal.jsonl"
 FORMAT = 1
 
 _Seen = tuple[int, int, int]
@@ -51,6 +49,8 @@ class _RolloutFile(msgspec.Struct):
     rollouts: dict[str, Rollout]
     unwritten: list[Entry] = []
     routes: dict[str, str] = {}
+    dormant: list[Rollout] = []
+    splits: dict[str, SplitPlan] = {}
 
 
 class _Watched(msgspec.Struct, array_like=True):
@@ -70,6 +70,7 @@ class StateKeeper:
         self._foreign: tuple[Latch, ...] | None = None
         self._broken: StateError | None = None
         self._routes: dict[str, str] = {}
+        self._splits: dict[str, SplitPlan] = {}
 
     def __repr__(self) -> str:
         """Give the directory."""
@@ -85,10 +86,17 @@ class StateKeeper:
         problems: list[str] = []
         latches = self._load_latches(problems)
         rollouts = self._load_rollouts(problems)
-        self._routes = rollouts.routes
+        self._routes, self._splits = rollouts.routes, rollouts.splits
         number = self._diary.open(problems)
         return Kept(
-            rollouts.rollouts, latches, self._load_watches(), number + 1, tuple(rollouts.unwritten), tuple(problems)
+            rollouts=rollouts.rollouts,
+            latches=latches,
+            watches=self._load_watches(),
+            next_entry=number + 1,
+            unwritten=tuple(rollouts.unwritten),
+            problems=tuple(problems),
+            dormant=tuple(rollouts.dormant),
+            splits=rollouts.splits,
         )
 
     def keep_latches(self, latches: Sequence[Latch]) -> None:
@@ -108,11 +116,15 @@ class StateKeeper:
         *,
         unwritten: Sequence[Entry] = (),
         routes: Mapping[str, str] | None = None,
+        dormant: Sequence[Rollout] = (),
+        splits: Mapping[str, SplitPlan] | None = None,
     ) -> None:
         """Keep exactly these; raises StateError."""
         if routes is not None:
             self._routes = dict(routes)
-        content = _RolloutFile(FORMAT, dict(rollouts), list(unwritten), self._routes)
+        if splits is not None:
+            self._splits = dict(splits)
+        content = _RolloutFile(FORMAT, dict(rollouts), list(unwritten), self._routes, list(dormant), self._splits)
         write_synced(self._state / ROLLOUTS, msgspec.json.encode(content))
 
     def keep_watches(self, watches: Mapping[tuple[str, str], bytes]) -> None:
@@ -220,9 +232,14 @@ class MemoryKeeper:
         *,
         unwritten: Sequence[Entry] = (),
         routes: Mapping[str, str] | None = None,
+        dormant: Sequence[Rollout] = (),
+        splits: Mapping[str, SplitPlan] | None = None,
     ) -> None:
         """Keep exactly these."""
-        self.kept = replace(self.kept, rollouts=dict(rollouts), unwritten=tuple(unwritten))
+        known = self.kept.splits if splits is None else dict(splits)
+        self.kept = replace(
+            self.kept, rollouts=dict(rollouts), unwritten=tuple(unwritten), dormant=tuple(dormant), splits=known
+        )
 
     def keep_watches(self, watches: Mapping[tuple[str, str], bytes]) -> None:
         """Keep exactly these."""
@@ -306,7 +323,7 @@ def _locked(state: Path) -> Iterator[None]:
     except OSError as error:
         raise unwritable(path, error) from error
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+        hold_lock(path, fd)
         yield
     finally:
         os.close(fd)
@@ -337,8 +354,8 @@ def _seen_of(path: Path) -> _Seen | None:
 
 
 def _put_aside(path: Path) -> None:
-    with suppress(OSError):
-        path.with_name(f"{path.name}.unreadable").write_bytes(path.read_bytes())
+    with suppress(OSError, StateError):
+        write_synced(path.with_name(f"{path.name}.unreadable"), path.read_bytes(), is_synced=False)
 
 
 def _number_of(entry: Entry) -> int:

@@ -28,11 +28,13 @@ from gateway.control import words
 from gateway.control.commands import Asked, obey
 from gateway.control.journal import DecisionKind
 from gateway.control.moves import (
+    DORMANT_FOR_S,
     TRANSITIONS,
     Draft,
     control_of,
     drafted,
     entered,
+    is_to_return,
     reweighted,
     rolled_back,
     step_back_target,
@@ -155,7 +157,7 @@ def _stepped(rollout: Rollout, event: Event, unix_ms: int) -> Stepped:
         case Replanned():
             return _replanned(rollout, event.plan, unix_ms)
         case Withdrawn():
-            return _withdrawn(rollout)
+            return _withdrawn(rollout, unix_ms)
         case Closed():
             return _closed(rollout, event.latch, unix_ms)
 
@@ -217,12 +219,14 @@ def _fitted(rollout: Rollout, *, is_same: bool, unix_ms: int) -> Rollout:
     return entered(rollout, rollout.stage, unix_ms=unix_ms)
 
 
-def _withdrawn(rollout: Rollout) -> Stepped:
-    gone = replace(rollout, is_withdrawn=True)
+def _withdrawn(rollout: Rollout, unix_ms: int) -> Stepped:
+    gone = replace(rollout, is_withdrawn=True, withdrawn_unix_ms=unix_ms)
     plan = rollout.plan
     if rollout.phase is RolloutPhase.FINISHED:
         sentence = f"The rollout of {words.name_of(rollout)} had finished and is no longer in the file."
     else:
         at = words.place_of(plan, rollout.stage, rollout.weight)
-        sentence = f"The rollout of {words.name_of(rollout)} is no longer in the file: it ended at {at}."
+        back = f", and goes on from there if it is back unchanged within {words.span(DORMANT_FOR_S)}"
+        back = back if is_to_return(rollout) else ""
+        sentence = f"The rollout of {words.name_of(rollout)} is no longer in the file: it ended at {at}{back}."
     return gone, (drafted(rollout, gone, DecisionKind.ENDED, sentence, rule="file"),)

@@ -27,6 +27,10 @@ MAX_MARKS = 1_000
 """Epochs remembered per rollout: more than any plan and a busy person make."""
 
 
+DORMANT_FOR_S = 30 * 86_400.0
+"""A rollout whose content was gone for longer begins anew when it comes back."""
+
+
 class Move(StrEnum):
     """What happens to a rollout."""
 
@@ -167,13 +171,43 @@ def entered(rollout: Rollout, stage: int, *, unix_ms: int, by: str = "controller
         held_s=0.0,
         approved_by="",
         is_extended=False,
+        passed=_passed_before(rollout, stage),
     )
     return reweighted(there, weight_at(rollout.plan, stage), unix_ms=unix_ms)
 
 
+def _passed_before(rollout: Rollout, stage: int) -> tuple[str, ...]:
+    """Give what is passed when it enters a stage: what it leaves upwards now, and of what is below what it had left."""
+    before = enumerate(rollout.plan.stages[:stage])
+    return tuple(one.label for number, one in before if number >= rollout.stage or one.label in rollout.passed)
+
+
+def resumed_stage(rollout: Rollout) -> int:
+    """
+    Give where a rollout begins again after a rollback: the first stage with traffic.
+
+    Or a stage before that which it had not passed: nobody skips one by rolling back in it.
+    """
+    first = first_with_traffic(rollout.plan)
+    before = rollout.plan.stages[:first]
+    return next((number for number, one in enumerate(before) if one.label not in rollout.passed), first)
+
+
 def rolled_back(rollout: Rollout, *, reason: str, by: str, unix_ms: int) -> Rollout:
-    """Give it with nobody on the candidate."""
-    return reweighted(moved(rollout, Move.ROLLED_BACK, reason=reason, by=by), 0, unix_ms=unix_ms)
+    """Give it with nobody on the candidate; who approved what came before is asked again."""
+    gone = replace(moved(rollout, Move.ROLLED_BACK, reason=reason, by=by), approved_by="")
+    return reweighted(gone, 0, unix_ms=unix_ms)
+
+
+def is_to_return(rollout: Rollout) -> bool:
+    """
+    Say whether it goes on where it stood when its content is gone and comes back.
+
+    Not an edit that came to its end: what it led to is what the next edit comes from. To edit it away and back again
+    are two edits, and each reaches people through a rollout of its own.
+    """
+    has_ended = rollout.phase in (RolloutPhase.COMPLETE, RolloutPhase.FINISHED)
+    return not (rollout.plan.is_edit and has_ended)
 
 
 def step_back_target(plan: RolloutPlan, wanted: int | None) -> int:

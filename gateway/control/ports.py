@@ -8,6 +8,7 @@ from typing import Protocol
 
 from gateway.control.journal import Entry
 from gateway.control.rollout import Latch, Rollout
+from gateway.domain.rollout import SplitPlan
 from gateway.domain.standing import Standing
 from gateway.gates.evidence import Evidence
 from gateway.gates.facts import Facts
@@ -37,6 +38,8 @@ class Kept:
         next_entry: Number of the next journal entry.
         unwritten: Entries that were decided and kept, but perhaps not written to the journal any more.
         problems: What could not be read, in sentences for a person; it was put aside, not thrown away.
+        dormant: Rollouts to go on from should their content come back, the longest gone first.
+        splits: By release name: what the file last said, for as long as it cannot be read.
     """
 
     rollouts: Mapping[str, Rollout] = field(default_factory=dict)
@@ -45,6 +48,8 @@ class Kept:
     next_entry: int = 1
     unwritten: tuple[Entry, ...] = ()
     problems: tuple[str, ...] = ()
+    dormant: tuple[Rollout, ...] = ()
+    splits: Mapping[str, SplitPlan] = field(default_factory=dict)
 
 
 class Keeper(Protocol):
@@ -64,6 +69,8 @@ class Keeper(Protocol):
         *,
         unwritten: Sequence[Entry] = (),
         routes: Mapping[str, str] | None = None,
+        dormant: Sequence[Rollout] = (),
+        splits: Mapping[str, SplitPlan] | None = None,
     ) -> None:
         """
         Keep exactly these.
@@ -73,6 +80,8 @@ class Keeper(Protocol):
             unwritten: Journal entries that tell how they came to be, not in the journal yet: kept in one piece with
                 them, so that no weight changes without its line, whatever is killed when.
             routes: Route by name of every release that can be rolled back or stopped; None leaves what was kept.
+            dormant: Rollouts whose content is gone, to go on from should it come back.
+            splits: By release name; None leaves what was kept.
         """
         ...
 

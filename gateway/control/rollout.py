@@ -112,7 +112,9 @@ class Rollout:
             same facts is not a second time.
         quiet_s: How long no signal has paused it or stepped it back, while it is paused; by a monotonic clock.
         is_extended: That this stage takes longer than its least time was said.
-        is_withdrawn: The file no longer has it; kept for its epoch, and for what it knew should it come back.
+        passed: Labels of the stages before this one that were left upwards, by their gates or a person's word.
+        is_withdrawn: The file no longer has it; kept for its epoch, and to go on from should it come back.
+        withdrawn_unix_ms: When the file was first without it; 0 while it has it.
     """
 
     plan: RolloutPlan
@@ -136,7 +138,9 @@ class Rollout:
     heard: tuple[str, ...] = ()
     quiet_s: float = 0.0
     is_extended: bool = False
+    passed: tuple[str, ...] = ()
     is_withdrawn: bool = False
+    withdrawn_unix_ms: int = 0
 
     @property
     def is_last(self) -> bool:

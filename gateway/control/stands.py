@@ -38,7 +38,17 @@ def standing_of(rollout: Rollout, latches: Sequence[Latch], accepted: Variant | 
         internal_arm=plan.candidate if is_internal and not is_closed else None,
         control=control_of(plan, weight) if plan.control is Control.EQUAL else None,
         accepted=None if accepted is None else replace(accepted, name=plan.baseline),
+        copied=_copied_buckets(rollout) if not is_closed else None,
     )
+
+
+def _copied_buckets(rollout: Rollout) -> int | None:
+    """Give the users copied while the rollout is at a stage for that; None where the file decides."""
+    stage = rollout.at
+    if stage.kind is not StageKind.SHADOW or stage.sample is None:
+        return None
+    # A share finer than a bucket was written to copy something.
+    return max(1, round(stage.sample * BUCKETS))
 
 
 def standing_of_split(plan: SplitPlan, latches: Sequence[Latch]) -> Standing:

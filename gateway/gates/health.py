@@ -47,39 +47,20 @@ class Finding:
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Lull:
-    """
-    Who came in a trailing window, to notice an arm that falls silent late.
-
-    Attributes:
-        window_s: How long it is.
-        candidate_buckets: The candidate's share of those compared, all through the window.
-        baseline_buckets: The baseline's.
-        candidate: The candidate's distinct units in it.
-        baseline: The baseline's.
-    """
-
-    window_s: float
-    candidate_buckets: int
-    baseline_buckets: int
-    candidate: int
-    baseline: int
-
-
-def check_health(evidence: Evidence, *, lull: Lull | None = None) -> tuple[Finding, ...]:
+def check_health(evidence: Evidence) -> tuple[Finding, ...]:
     """
     Give what is wrong with a comparison; empty when nothing is.
 
+    Of silence only an epoch that had no candidate from its beginning is noticed. Nobody counts units of a trailing
+    while, and in one whole epoch a low hour is no silence: what is expected of the candidate is what the baseline has.
+
     Args:
         evidence: Units by epoch, against each epoch's own shares, and units seen in both arms.
-        lull: The last while, where the caller knows it; without it only an epoch that had no candidate from its
-            beginning is noticed.
 
     Returns:
         Findings: at most one per kind and epoch, the oldest epoch first.
     """
-    return (*mismatches(evidence.epochs), *silences(evidence.epochs, lull), *doubles(evidence))
+    return (*mismatches(evidence.epochs), *silences(evidence.epochs), *doubles(evidence))
 
 
 def worst_odds(epochs: tuple[EpochUnits, ...]) -> float:
@@ -118,21 +99,16 @@ def mismatches(epochs: tuple[EpochUnits, ...]) -> Iterator[Finding]:
         )
 
 
-def silences(epochs: tuple[EpochUnits, ...], lull: Lull | None) -> Iterator[Finding]:
-    """Give that the candidate gets nobody while the baseline does: now, or since its epoch began."""
-    latest = epochs[-1] if epochs else None
-    seen: EpochUnits | Lull
-    if lull is not None and is_silent(lull):
-        minutes = counted(round(lull.window_s / 60), "minute")
-        since, seen = f"For {minutes}", lull
-    elif latest is not None and is_silent(latest):
-        since, seen = f"Since epoch {latest.epoch} began", latest
-    else:
+def silences(epochs: tuple[EpochUnits, ...]) -> Iterator[Finding]:
+    """Give that the candidate has got nobody since the latest epoch began, while the baseline did."""
+    seen = epochs[-1] if epochs else None
+    if seen is None or not is_silent(seen):
         return
     yield Finding(
         FindingKind.NO_TRAFFIC,
-        f"{since} nobody got the candidate, while {counted(seen.baseline, 'user')} got the baseline and "
-        f"{expected_of(seen):.0f} were expected: its traffic does not arrive, which is not the same as going well.",
+        f"Since epoch {seen.epoch} began nobody got the candidate, while {counted(seen.baseline, 'user')} got the "
+        f"baseline and {expected_of(seen):.0f} were expected: its traffic does not arrive, which is not the same as "
+        "going well.",
         {
             "candidate_buckets": seen.candidate_buckets,
             "baseline_buckets": seen.baseline_buckets,
@@ -158,12 +134,12 @@ def doubles(evidence: Evidence) -> Iterator[Finding]:
     )
 
 
-def is_silent(seen: EpochUnits | Lull) -> bool:
+def is_silent(seen: EpochUnits) -> bool:
     """Tell whether nobody came where enough were expected that chance is no answer."""
     return seen.candidate == 0 and expected_of(seen) >= EXPECTED_LEAST
 
 
-def expected_of(seen: EpochUnits | Lull) -> float:
+def expected_of(seen: EpochUnits) -> float:
     """Give the candidate's units expected from the baseline's; 0 without a share."""
     if seen.candidate_buckets <= 0 or seen.baseline_buckets <= 0:
         return 0.0

@@ -25,9 +25,8 @@ from gateway.processes.messages import Latched, encode_message
 
 log = logging.getLogger(__name__)
 
-LATCHES = "latches.json"
 HELD = "latches.held"
-"""Both in the state directory."""
+"""Beside the latches in the state directory."""
 
 LOOK_EVERY_S = 0.2
 MAX_BYTES = 16 * 1024 * 1024

@@ -14,13 +14,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gateway.control.files import CONTENTS, LATCHES, ROLLOUTS
 from gateway.domain.rollout import RolloutPlan
 from gateway.domain.standing import Standing
 
 if TYPE_CHECKING:
     from gateway.processes.steering import Steered
 
-KEPT = ("rollouts.json", "latches.json", "contents.msgpack")
+KEPT = (ROLLOUTS, LATCHES, CONTENTS)
 """What a state directory has once something was steered on it."""
 
 Restand = Callable[[Mapping[str, Standing]], Awaitable[int]]

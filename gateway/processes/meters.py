@@ -18,10 +18,12 @@ from gateway.record.account import Account
 from gateway.record.failures import FailureLog
 from gateway.record.fold import FactTap, Fold, verdict_of
 from gateway.record.measured import ClosableStore, MeasuredStore
+from gateway.record.shadowed import ShadowCount
 from gateway.tasks import TaskGroup
 from gateway.telemetry.accumulate import Accumulator
 from gateway.telemetry.events import EventMaker, parse_events
 from gateway.telemetry.export import OtlpExport
+from gateway.telemetry.instruments import SHADOW_COST_USD, SHADOW_REQUESTS
 from gateway.telemetry.otlp import read_otlp
 from gateway.telemetry.sources import book_source, build_source, file_source, fleet_source, publisher_source
 
@@ -87,6 +89,13 @@ class Meters:
     def watch_file(self, file: Path) -> None:
         """Show the size of the store's file from now on."""
         self.accumulator.ask(file_source(file))
+
+    def note_shadowed(self, counts: Sequence[ShadowCount]) -> None:
+        """Count what became of copies."""
+        for each in counts:
+            self.accumulator.scalar(SHADOW_REQUESTS, (each.route, each.variant, each.result)).value += each.n
+            if each.usd:
+                self.accumulator.scalar(SHADOW_COST_USD, (each.route, each.variant)).value += each.usd
 
     def measured(self, store: ClosableStore) -> MeasuredStore:
         """Give the store with a stopwatch."""

@@ -17,7 +17,7 @@ import msgspec
 
 from gateway.clock import Clock
 from gateway.control.rollout import Rollout
-from gateway.domain.rollout import GateName, RolloutPlan
+from gateway.domain.rollout import GateName, RolloutPlan, StageKind
 from gateway.gates.evidence import Evidence
 from gateway.gates.facts import Facts
 from gateway.record.evidence_query import EvidenceQuery
@@ -61,6 +61,11 @@ class ReleaseFacts:
         self._weights_of = weights_of
         self._ask = ask
 
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Give how much no watch was told since the start, by why: for operators."""
+        return {"beyond_bounds": self._sighted.left_out, "of_unknown_epochs": self.unknown}
+
     def facts(self, release: str) -> Sequence[Facts]:
         """Give what happened in a release since the last call, oldest first."""
         told = []
@@ -96,6 +101,8 @@ def query_of(rollout: Rollout, unix_ms: int) -> EvidenceQuery:
         segments=plan.segments if any(GateName.SEGMENTS in stage.gates for stage in plan.stages) else (),
         since_unix_ms=rollout.started_unix_ms,
         until_unix_ms=unix_ms,
+        shadow_route=plan.route if rollout.at.kind is StageKind.SHADOW else "",
+        shadow_since_unix_ms=rollout.entered_unix_ms,
     )
 
 

@@ -114,20 +114,28 @@ class RolloutDesk:
     """Implements `admin.operations.RolloutOperations`."""
 
     def __init__(
-        self, steering: Steering, journal: Journal, *, served: Served, exposed: ExposedOf | None = None
+        self,
+        steering: Steering,
+        journal: Journal,
+        *,
+        served: Served,
+        exposed: ExposedOf | None = None,
+        left_out: Callable[[], Mapping[str, int]] = dict,
     ) -> None:
         self._steering = steering
         self._journal = journal
         self._served = served
         self._exposed = exposed
+        self._left_out = left_out
 
     def rollouts(self) -> Json:
-        """Give every rollout and split in short, and what is latched."""
+        """Give every rollout and split in short, what is latched, and how many facts no watch was told."""
         latches = self._steering.latches
         return {
             "rollouts": [rollout_line(rollout, latches) for rollout in self._steering.rollouts.values()],
             "splits": [split_line(plan, latches) for plan in self._steering.splits.values()],
             "latches": msgspec.to_builtins([latch for latch in latches if not latch.is_dormant]),
+            "facts_left_out": dict(self._left_out()),
         }
 
     async def rollout(self, name: str) -> Answer:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -282,6 +282,7 @@ class Steered:
         alerts: Tells people.
         post: How webhooks are told.
         meter: Counts decisions.
+        left_out: Gives how many facts no watch was told, by why.
     """
 
     controller: Controller
@@ -291,6 +292,7 @@ class Steered:
     alerts: Alerts
     post: OpenedOnce
     meter: RolloutMeter
+    left_out: Callable[[], Mapping[str, int]] = dict
 
     def observe(self) -> Iterator[Observation]:
         """Give what metrics tell of rollouts."""

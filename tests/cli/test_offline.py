@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from gateway.cli.offline import OfflineRollback, close_offline, is_gateway_running, render_offline, wait_held
+from gateway.control.files import LATCHES
 from gateway.control.keep import StateKeeper
-from gateway.processes.latches import LATCHES, LatchWatch
+from gateway.processes.latches import LatchWatch
 from gateway.processes.state import write_whole
 from tests.fakes.endpoints import write_endpoints
 from tests.processes.rollout_toys import PLAN, latch, rollout

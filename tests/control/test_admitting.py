@@ -12,8 +12,9 @@ from gateway.control.admitting import MAX_WITHDRAWN, admitted
 from gateway.control.books import Books
 from gateway.control.changes import Changes
 from gateway.control.machine import begin
+from gateway.control.rollout import RolloutPhase
 from gateway.domain.rollout import Plan
-from tests.fakes.rollouts import MortalKeeper, plan_of, split_of
+from tests.fakes.rollouts import DAY_S, MortalKeeper, plan_of, split_of
 
 
 @pytest.fixture
@@ -55,13 +56,51 @@ def test_changed_content_ends_the_old(books: Books) -> None:
 
 
 def test_leaves_and_comes_back(books: Books) -> None:
-    """A rollout that left the file begins anew when it comes back; what its signals did is not forgiven."""
+    """A rollout that left the file goes on where it stood when it comes back, in an epoch of its own."""
     read(books, plan_of())
-    bruised = replace(books.rollouts["support"], n_resumes=2, stepped_back_by=("thumbs_down",))
-    books.rollouts["support"] = bruised
+    paused = replace(books.rollouts["support"], phase=RolloutPhase.PAUSED, weight=500, dwelt_s=99.0, keys=("k",))
+    books.rollouts["support"] = paused
     assert told(read(books)) == ["ended"] and told(read(books)) == []
-    back = read(books, plan_of()).rollouts["support"]
-    assert (back.n_resumes, back.stepped_back_by, back.is_withdrawn) == (2, ("thumbs_down",), False)
+    changes = read(books, plan_of())
+    back = changes.rollouts["support"]
+    assert told(changes) == ["returned"] and books.dormant == ()
+    assert (back.phase, back.weight, back.dwelt_s, back.keys) == (RolloutPhase.PAUSED, 500, 99.0, ("k",))
+    assert (back.epoch, back.is_withdrawn) == (paused.epoch + 1, False) and back.version > paused.version
+
+
+def test_comes_back_after_long(books: Books) -> None:
+    """After 30 days it begins anew; what its signals did is not forgiven while it is remembered."""
+    read(books, plan_of())
+    bruised = replace(books.rollouts["support"], n_resumes=2, stepped_back_by=("thumbs_down",), stage=1)
+    books.rollouts["support"] = bruised
+    read(books)
+    books.dormant = tuple(replace(one, withdrawn_unix_ms=-int(31 * DAY_S * 1000)) for one in books.dormant)
+    changes = read(books, plan_of())
+    back = changes.rollouts["support"]
+    assert told(changes) == ["started"] and (back.n_resumes, back.stage) == (2, 0)
+
+
+def test_there_and_back_again(books: Books) -> None:
+    """Of a, b and a again each goes on where it stood, and no epoch is used twice."""
+    read(books, plan_of())
+    books.rollouts["support"] = replace(books.rollouts["support"], dwelt_s=50.0)
+    read(books, plan_of("bbbbbbbbbbbb"))
+    books.rollouts["support"] = replace(books.rollouts["support"], dwelt_s=70.0)
+    first = read(books, plan_of())
+    second = read(books, plan_of("bbbbbbbbbbbb"))
+    assert [told(changes) for changes in (first, second)] == [["ended", "returned"]] * 2
+    assert [changes.rollouts["support"].dwelt_s for changes in (first, second)] == [50.0, 70.0]
+    assert [changes.rollouts["support"].epoch for changes in (first, second)] == [3, 4]
+    assert [one.plan.content for one in books.dormant] == ["aaaaaaaaaaaa"]
+
+
+def test_dormant_outlive_the_process() -> None:
+    """What sleeps is kept with the rollouts."""
+    keeper = MortalKeeper()
+    first = Books(keeper, SettableClock())
+    read(first, plan_of())
+    read(first)
+    assert told(read(Books(keeper, SettableClock()), plan_of())) == ["returned"]
 
 
 def test_becomes_a_split(books: Books) -> None:

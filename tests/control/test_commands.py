@@ -8,9 +8,11 @@ import pytest
 
 from gateway.control.commands import MAX_KEYS, Reply, obey, refusal_of
 from gateway.control.machine import begin
-from gateway.control.rollout import Command, CommandKind, EpochMark, Rollout, RolloutPhase
+from gateway.control.progress import elapsed
+from gateway.control.rollout import Command, CommandKind, Rollout, RolloutPhase
 from gateway.domain.rollout import Stage, StageKind
-from tests.fakes.rollouts import plan_of
+from gateway.gates.verdict import Verdict
+from tests.fakes.rollouts import DAY_S, plan_of, share, verdict_of
 
 
 def at(**kwargs: object) -> Rollout:
@@ -164,11 +166,49 @@ def test_finished_edit_is_over() -> None:
 
 def test_resume_skips_no_approval() -> None:
     """Rolled back before anybody had it, it asks the internal stage again; after that it has been answered."""
-    internal = Stage(StageKind.INTERNAL, 0, needs_approval=True)
+    first = internal_first()
+    assert after_asking(first, "rollback", "resume").stage == 0
+    assert after_asking(first, "promote", "rollback", "resume").stage == 1
+    assert after_asking(first, "promote", "promote", "rollback", "resume").stage == 1
+
+
+def test_resume_of_a_stage_gone_back_to() -> None:
+    """Who took it back to internal users, and rolled it back there, did not mean everybody by resuming it."""
+    seen = after_asking(internal_first(), "promote", "promote")
+    back, _ = obey(seen, ask("set_stage", to_stage=0), unix_ms=9)
+    assert after_asking(back, "rollback", "resume").stage == 0
+
+
+def test_resume_between_internal_and_traffic() -> None:
+    """Rolled back among copies, it has its internal stage behind it, and copies once more before anybody has it."""
+    first = internal_first(Stage(StageKind.SHADOW, 0))
+    assert after_asking(first, "promote", "rollback", "resume").stage == 1
+    assert after_asking(first, "promote", "promote", "rollback", "resume").stage == 2
+
+
+def test_approval_is_asked_again() -> None:
+    """An approval is of one climb: after a rollback nobody has approved anything, and each stage asks once more."""
+    stages = (share(1_000, needs_approval=True), share(5_000, needs_approval=True), share(10_000))
+    first, _ = begin(plan_of(stages=stages), unix_ms=1, epoch=3)
+    approved = after_asking(replace(first, phase=RolloutPhase.AWAITING_APPROVAL), "approve")
+    assert (approved.stage, approved.approved_by) == (1, "ana")
+    gone = after_asking(approved, "rollback")
+    again = after_asking(gone, "resume")
+    assert (gone.approved_by, again.approved_by, again.stage) == ("", "", 0)
+    waits, _ = elapsed(again, 2 * DAY_S, (verdict_of(Verdict.PASS),), 9)
+    assert waits.phase is RolloutPhase.AWAITING_APPROVAL
+
+
+def internal_first(*others: Stage) -> Rollout:
+    """Give a rollout that begins with internal users, whom a person has to approve of."""
     plan = plan_of()
-    plan = replace(plan, stages=(internal, *plan.stages))
-    first, _ = begin(plan, unix_ms=1, epoch=3)
-    gone = replace(first, phase=GONE)
-    assert obey(gone, ask("resume"), unix_ms=9)[0].stage == 0
-    seen = replace(gone, epochs=(*gone.epochs, EpochMark(4, 5, 1_000, 9_000)))
-    assert obey(seen, ask("resume"), unix_ms=9)[0].stage == 1
+    stages = (Stage(StageKind.INTERNAL, 0, needs_approval=True), *others, *plan.stages)
+    return begin(replace(plan, stages=stages), unix_ms=1, epoch=3)[0]
+
+
+def after_asking(rollout: Rollout, *kinds: str) -> Rollout:
+    """Give it after these commands, one after the other."""
+    for kind in kinds:
+        rollout, drafts = obey(rollout, ask(kind), unix_ms=9)
+        assert drafts, kind
+    return rollout

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from gateway.control.rollout import Command, CommandKind
-from gateway.domain.rollout import Action
+from gateway.domain.rollout import Action, Stage, StageKind
 from gateway.errors import StateError
 from gateway.gates.facts import Facts
 from tests.fakes.drill import (
@@ -171,7 +171,17 @@ def test_changed_content_is_another_candidate(drill: Drill) -> None:
     drill >> trips("error_rate") >> edited(plan_of("bbbbbbbbbbbb")) << weight(1_000) << phase("progressing")
     assert drill.controller.latches == ()
     drill >> edited(plan_of()) << weight(0) << phase("rolled_back")
+    assert [one.cause for one in drill.keeper.kept.latches or ()] == ["error_rate"]
     drill >> restarted() << weight(0)
+
+
+def test_lost_latch_of_what_comes_back(drill: Drill) -> None:
+    """Whose latch was lost while it was away is latched anew, once, and nobody gets it."""
+    drill >> trips("error_rate") >> edited(plan_of("bbbbbbbbbbbb")) << weight(1_000)
+    drill.keeper.keep_latches(())
+    drill >> restarted() >> edited(plan_of()) << weight(0) << phase("rolled_back") << journal("returned")
+    assert len(drill.controller.latches) == 1
+    drill >> asked("resume") << weight(1_000)
 
 
 def test_changed_threshold_is_not(drill: Drill) -> None:
@@ -404,4 +414,72 @@ def test_unreadable_latches_beside_a_kept_rollout() -> None:
     drill >> Happens("another life, whose file is refused", Drill.restart_refused)
     assert drill.keeper.kept.latches is None
     drill >> restarted() << weight(0, "chat", "one") << weight(0, "chat", "two")
+    drill.finish()
+
+
+def test_pause_outlives_leaving_the_file(drill: Drill) -> None:
+    """Who takes a paused rollout out of the file, restarts and puts it back finds it paused, where it stood."""
+    drill >> gates(errors="pass") >> after(days=1) << weight(5_000)
+    drill >> asked("pause", why="slow") >> edited(None) >> restarted() >> after(days=20) >> edited(plan_of())
+    drill << weight(5_000) << phase("paused") << stage(1) << journal("paused", "ended", "returned")
+    drill >> asked("resume") >> after(days=1) << weight(9_800)
+
+
+def test_step_back_outlives_another_wording(drill: Drill) -> None:
+    """a, b and a again: what a signal stepped back is not given more for having been away."""
+    drill >> trips("thumbs_down", Action.STEP_BACK, step_back_to=500) << weight(500) << phase("paused")
+    drill >> edited(plan_of("bbbbbbbbbbbb")) << weight(1_000) << phase("progressing")
+    drill >> edited(plan_of()) << weight(500) << phase("paused") << journal("ended", "returned")
+    drill >> asked("resume") >> trips("thumbs_down", Action.STEP_BACK, step_back_to=500) << phase("rolled_back")
+
+
+def test_away_for_too_long(drill: Drill) -> None:
+    """After 30 days nobody remembers: it begins anew."""
+    drill >> asked("promote") >> asked("pause") >> edited(None) >> after(days=31) >> edited(plan_of())
+    drill << weight(1_000) << phase("progressing") << journal("ended", "started")
+
+
+def test_evidence_outlives_leaving_the_file(drill: Drill) -> None:
+    """What was counted goes on being counted: to leave the file is no way to more alpha."""
+    drill.source.waiting = [Facts("support", 1, {}, 0, 77, {})]
+    drill >> after(seconds=61) >> edited(None) >> after(seconds=61) >> restarted() >> edited(plan_of()) << stage(0)
+    assert drill.controller.readings("support") == ["restored (begun 0; facts 77)"]
+
+
+def test_split_while_the_file_is_broken() -> None:
+    """A process that comes back to a file it cannot read knows its splits: they are watched, and can be stopped."""
+    drill = Drill(split_of())
+    drill >> Happens("another life, whose file is refused", Drill.restart_refused)
+    drill >> trips("stop_on_safety", arm="one") << weight(0, "chat", "one") << weight(3_000, "chat", "two")
+    drill >> asked("rollback", release="chat", arm="two") << answered("done") << weight(0, "chat", "two")
+    drill.finish()
+
+
+def test_split_spends_alpha_once() -> None:
+    """Each resume of an arm is another life of it, with less of alpha, whatever is killed; other arms go on."""
+    drill = Drill(split_of())
+    for _ in range(2):
+        drill >> trips("error_rate", arm="one") >> asked("resume", release="chat") << weight(3_000, "chat", "one")
+    assert drill.controller.readings("chat") == ["begun 0", "restarted 1", "restarted 2", "begun 0"]
+    drill >> restarted() << weight(3_000, "chat", "one")
+    assert drill.controller.readings("chat")[0] == "restored (begun 0; restarted 1; restarted 2)"
+    drill.finish()
+
+
+def test_split_ledger_is_renewed() -> None:
+    """A split that runs for months has alpha again every 30 days, also over restarts."""
+    drill = Drill(split_of())
+    drill >> after(days=20) >> restarted() >> after(days=9) << weight(3_000, "chat", "one")
+    assert "restarted 0" not in drill.controller.readings("chat")
+    drill >> after(days=2) << weight(3_000, "chat", "one")
+    assert drill.controller.readings("chat").count("restarted 0") == 2
+    drill.finish()
+
+
+def test_resume_to_internal_opens_the_latch() -> None:
+    """Resumed at a stage without weight it is resumed: its internal users get it, and a restart closes nothing."""
+    drill = Drill(plan_of(stages=(Stage(StageKind.INTERNAL, 0, min_duration_s=90_000.0), share(1_000), share(10_000))))
+    drill >> trips("error_rate") << phase("rolled_back") >> asked("resume") << stage(0) << phase("progressing")
+    assert drill.controller.latches == () and drill.published.standings["support"].internal_arm == "concise"
+    drill >> restarted() << phase("progressing")
     drill.finish()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from gateway.control.files import sync_folder, unwritable, write_synced
+from gateway.control.files import hold_lock, sync_folder, unwritable, write_synced
 from gateway.errors import StateError
 
 
@@ -38,3 +39,15 @@ def test_says_what_to_do() -> None:
     """The message names the file, the cause and the remedy."""
     text = str(unwritable(Path("a/b"), OSError(28, "No space left on device")))
     assert text.startswith("cannot write a/b: No space left on device; make room")
+
+
+def test_disk_without_locks(tmp_path: Path) -> None:
+    """Where a file cannot be locked the words say what is wrong, and the way out."""
+    file = tmp_path / "latches.lock"
+    file.touch()
+    fd = os.open(file, os.O_PATH)
+    try:
+        with pytest.raises(StateError, match=r"cannot lock .*latches\.lock: Bad file.*; .* on a disk that has them"):
+            hold_lock(file, fd)
+    finally:
+        os.close(fd)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -11,14 +12,15 @@ import pytest
 
 from gateway.clock import SettableClock
 from gateway.control.books import Books
+from gateway.control.files import JOURNAL, LATCHES, ROLLOUTS
 from gateway.control.journal import DecisionKind, Entry
-from gateway.control.keep import JOURNAL, LATCHES, ROLLOUTS, MemoryKeeper, StateKeeper, close_latch_offline
+from gateway.control.keep import MemoryKeeper, StateKeeper, close_latch_offline
 from gateway.control.machine import begin
 from gateway.control.ports import Keeper
 from gateway.control.rollout import Latch
 from gateway.domain.rollout import Control, Stage, StageKind
 from gateway.errors import StateError
-from tests.fakes.rollouts import plan_of, share
+from tests.fakes.rollouts import plan_of, share, split_of
 
 INTERNAL = Stage(StageKind.INTERNAL, 0, min_duration_s=5.0)
 ROLLOUT = begin(plan_of(stages=(INTERNAL, share(500), share(10_000)), control=Control.EQUAL), unix_ms=1, epoch=3)[0]
@@ -210,3 +212,21 @@ def test_one_arm_of_a_split(tmp_path: Path) -> None:
     filled(tmp_path)
     (latch,) = close_latch_offline(tmp_path, "chat", who="bob", why="", unix_ms=9, arm="one")
     assert (latch.release, latch.arm, latch.content) == ("chat", "one", "")
+
+
+def test_dormant_and_splits_come_back(tmp_path: Path) -> None:
+    """What sleeps and what is split is there again, to the last field; who says nothing of splits leaves them."""
+    split = split_of(stop_on_safety=0.03)
+    asleep = replace(ROLLOUT, is_withdrawn=True, withdrawn_unix_ms=7, passed=("internal",))
+    keeper = StateKeeper(tmp_path)
+    keeper.keep_rollouts({}, dormant=[asleep], splits={"chat": split})
+    keeper.keep_rollouts({}, dormant=[asleep])
+    kept = StateKeeper(tmp_path).load()
+    assert (kept.dormant, kept.splits) == ((asleep,), {"chat": split})
+
+
+def test_what_is_put_aside_is_ours_alone(tmp_path: Path) -> None:
+    """A copy of what could not be read says as much as the file: nobody else may read it."""
+    (tmp_path / LATCHES).write_bytes(b"garbled")
+    StateKeeper(tmp_path).load()
+    assert (tmp_path / f"{LATCHES}.unreadable").stat().st_mode & 0o777 == 0o600

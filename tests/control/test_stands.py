@@ -52,6 +52,14 @@ def test_internal_users(stages: tuple[Stage, ...], internal: str | None) -> None
     assert stood(at(stage=1, stages=stages)).internal_arm == internal
 
 
+def test_shadow_stage() -> None:
+    """While copies are compared the stage says whose; before, after and once it is closed the file does."""
+    stages = (Stage(StageKind.INTERNAL, 0), Stage(StageKind.SHADOW, 0, sample=0.2), share(10_000))
+    assert [stood(at(stage=stage, stages=stages, weight=0)).copied for stage in (0, 1, 2)] == [None, 2_000, None]
+    closed = replace(at(stage=1, stages=stages, weight=0), phase=RolloutPhase.ROLLED_BACK)
+    assert stood(closed).copied is None
+
+
 def test_control_slice() -> None:
     """Equal control is a slice as large as the candidate's; the rest is no slice at all."""
     assert stood(at(control=Control.EQUAL)).control == 1_000

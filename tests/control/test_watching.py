@@ -9,7 +9,14 @@ import pytest
 from gateway.clock import SettableClock
 from gateway.control.machine import begin
 from gateway.control.rollout import RolloutPhase
-from gateway.control.watching import ALERTS_AGAIN_AFTER_S, Watching, is_renewed
+from gateway.control.watching import (
+    ALERTS_AGAIN_AFTER_S,
+    MAX_ASLEEP,
+    MAX_ASLEEP_BYTES,
+    RENEWED_EVERY_S,
+    Watching,
+    is_renewed,
+)
 from gateway.domain.rollout import Action
 from gateway.gates.facts import Facts
 from tests.fakes.rollouts import ScriptedRules, ScriptedSource, plan_of, split_of, trip_of
@@ -95,3 +102,57 @@ def test_ledger_is_renewed(before: int, after: int, renewed: bool) -> None:
     """Every 30 days after 100 % there is alpha again."""
     held = [replace(ROLLOUT, held_s=days * 86_400.0) for days in (before, after)]
     assert is_renewed(*held) is renewed
+
+
+def test_gone_content_is_remembered() -> None:
+    """What was counted of a content goes on when it comes back, from the disk as well; b is not mixed into a."""
+    tower = Tower()
+    tower.watching.admit({"support": plan_of("bbbbbbbbbbbb")}, {}, 1)
+    again = Tower(tower.watching.snapshots())
+    assert again.watching.readings("support", 1) == ["restored (begun 0)"]
+    again.watching.admit({"support": plan_of("bbbbbbbbbbbb")}, {}, 1)
+    assert again.watching.readings("support", 1) == ["restored (begun 0)"]
+
+
+def test_gone_contents_are_bounded() -> None:
+    """Watches of contents that come and go are forgotten in the end, the oldest first."""
+    kept = {("support", f"concise@{n:012x}"): f"{n:012x} 0 0\nx".encode() for n in range(MAX_ASLEEP)}
+    tower = Tower(kept)
+    tower.watching.admit({}, {}, 1)
+    names = {arm for _, arm in tower.watching.snapshots()}
+    assert len(names) == MAX_ASLEEP and f"concise@{2:012x}" not in names and f"concise@{3:012x}" in names
+    big = Tower({("support", "concise@cccccccccccc"): b"cccccccccccc 0 0\n" + bytes(MAX_ASLEEP_BYTES)})
+    big.watching.admit({}, {}, 1)
+    assert ("support", "concise@cccccccccccc") not in big.watching.snapshots()
+
+
+def test_arm_of_a_split_has_lives() -> None:
+    """Each resume of an arm is its next life, which is kept; the other arm, and another content, begin at none."""
+    tower = Tower()
+    for _ in range(2):
+        tower.watching.resume_arms("chat", ["one"], 9)
+    again = Tower(tower.watching.snapshots())
+    again.watching.resume_arms("chat", ["one", "two"], 9)
+    assert [said for said in again.watching.readings("chat", 1) if said.startswith("restarted")] == [
+        "restarted 3",
+        "restarted 1",
+    ]
+    other = split_of(contents=(("one", "333333333333"), ("two", "222222222222")))
+    again.watching.admit({"chat": other}, {}, 1)
+    assert again.watching.readings("chat", 1)[-1] == "begun 0"
+
+
+def test_split_is_renewed_over_restarts() -> None:
+    """Time that a split was watched adds up over processes; after 30 days its ledger begins anew in the same life."""
+    tower = Tower()
+    tower.watching.resume_arms("chat", ["one"], 9)
+    tower.watching.renew_splits(RENEWED_EVERY_S - 5.0, 9)
+    again = Tower(tower.watching.snapshots())
+    again.watching.renew_splits(4.0, 9)
+    assert "restarted 1" not in again.watching.readings("chat", 1)
+    again.watching.renew_splits(1.0, 9)
+    assert [said for said in again.watching.readings("chat", 1) if said.startswith("restarted")] == [
+        "restarted 1",
+        "restarted 0",
+    ]
+    assert "restarted 0" not in again.watching.readings("support", 1)

@@ -8,6 +8,7 @@ Whatever happens, in whatever order:
 - missing data never promotes: the weight rises by itself only after gates that were read have passed;
 - nothing flaps: a weight that was lowered rises again only by a person's hand or for another content;
 - weights come from the plan, or are 0, 5 or 25 %;
+- what leaves the file and is back unchanged within 30 days goes on where it stood;
 - every weight in force has its line in the journal.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -181,12 +183,27 @@ class RolloutLife(RuleBasedStateMachine):
         # Only another content begins anew; another plan begins at its first stage where even that is more.
         self.may_rise = is_other or self._rollout().stage == 0
 
-    @rule()
-    def file_loses_it(self) -> None:
-        """The rollout leaves the file and comes back unchanged."""
-        self._run(self._admitted({}))
-        self._admit(self.plan)
-        self.may_rise = True
+    @rule(
+        days=st.sampled_from([0.0, 0.0, 1.0, 29.0, 31.0]),
+        tried=st.none() | st.sampled_from(CONTENTS),
+        is_restarted=st.booleans(),
+        dies_at=st.integers(0, 2),
+        dies_after=st.booleans(),
+    )
+    def file_loses_it(self, days: float, tried: str | None, is_restarted: bool, dies_at: int, dies_after: bool) -> None:
+        """The rollout leaves the file, or another content is tried in its place, and it comes back unchanged."""
+        was, plan = self._rollout(), self.plan
+        away = {} if tried in (None, plan.content) else {"support": replace(plan, content=str(tried))}
+        self._mortal(self._admitted(away), dies_at, dies_after)
+        if is_restarted:
+            self._run(self._restarted(away))
+        self.clock.advance(days * DAY_S)
+        self._run(self._ticks())
+        self.closed |= {one.content for one in self.controller.latches if one.release == "support"}
+        self.may_rise = days > 30
+        self._admit(plan)
+        if days <= 30 and dies_at == 0:
+            self._check_return(was)
 
     @rule()
     def somebody_closes_it(self) -> None:
@@ -252,6 +269,14 @@ class RolloutLife(RuleBasedStateMachine):
         )
         assert has_read or not any(gates_of(one) for one in passed), "missing data never promotes"
 
+    def _check_return(self, was: Rollout) -> None:
+        """Check that nothing is forgotten of a rollout that comes back unchanged."""
+        now = self._rollout()
+        is_same = (now.phase, now.stage, now.weight, now.reason) == (was.phase, was.stage, was.weight, was.reason)
+        assert is_same, "what comes back unchanged goes on where it stood"
+        assert (now.heard, now.passed, now.n_resumes) == (was.heard, was.passed, was.n_resumes), "nor is it forgiven"
+        assert now.dwelt_s == was.dwelt_s, "and its time stood still"
+
     def _check_latch(self, rollout: Rollout, weight: int) -> None:
         content = rollout.plan.content
         if content in self.closed:
@@ -289,12 +314,12 @@ class RolloutLife(RuleBasedStateMachine):
             await self.controller.tick()
             await asyncio.sleep(0)
 
-    async def _restarted(self) -> None:
+    async def _restarted(self, plans: dict[str, RolloutPlan] | None = None) -> None:
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         self.keeper.dies_at = 0
         self.controller = self._made()
-        await self._admitted({self.plan.release: self.plan})
+        await self._admitted({self.plan.release: self.plan} if plans is None else plans)
 
     def _run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.runner.run(work)

@@ -318,9 +318,16 @@ class MortalKeeper(MemoryKeeper):
         *,
         unwritten: Sequence[Entry] = (),
         routes: Mapping[str, str] | None = None,
+        dormant: Sequence[Rollout] = (),
+        splits: Mapping[str, SplitPlan] | None = None,
     ) -> None:
         """Keep exactly these."""
-        self._call("rollouts", lambda: MemoryKeeper.keep_rollouts(self, rollouts, unwritten=unwritten, routes=routes))
+        self._call(
+            "rollouts",
+            lambda: MemoryKeeper.keep_rollouts(
+                self, rollouts, unwritten=unwritten, routes=routes, dormant=dormant, splits=splits
+            ),
+        )
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Add to the journal."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.processes.latches import LATCHES
+from gateway.control.files import LATCHES
 from tests.flows.rig.facts import locked, store_file
 from tests.flows.rig.gateway import GatewayProcess, gateway
 from tests.flows.rig.population import arms_of, users

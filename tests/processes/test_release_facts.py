@@ -52,6 +52,13 @@ def outcome_of(epoch: int) -> Outcome:
     return Outcome(release="support", epoch=epoch, arm="new", unit_hash=7, reason=Reason.BUCKET, attempts=1, unix_ms=9)
 
 
+def test_shadow_stage_asks_for_copies() -> None:
+    """Only at that stage, and from when it was entered."""
+    at_shadow = replace(ROLLOUT, plan=replace(PLAN, stages=(Stage(StageKind.SHADOW, 0, sample=0.2), *PLAN.stages)))
+    query = query_of(at_shadow, 9_000)
+    assert (query.shadow_route, query.shadow_since_unix_ms, QUERY.shadow_route) == ("support", 5_000, "")
+
+
 async def no_evidence(query: EvidenceQuery) -> Evidence | None:
     """Have nothing."""
     return None
@@ -66,6 +73,8 @@ def test_facts_carry_weights() -> None:
     sighted.note([outcome_of(4), outcome_of(9)])
     (facts,) = source.facts("support")
     assert (facts.epoch, facts.weights, facts.arms["new"].requests, source.unknown) == (4, known[4], 1, 1)
+    sighted.left_out = 3
+    assert source.left_out == {"beyond_bounds": 3, "of_unknown_epochs": 1}
 
 
 async def test_asks_for_what_gates_look_at() -> None:

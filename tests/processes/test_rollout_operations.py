@@ -20,7 +20,13 @@ class Bench:
 
     def __init__(self, **rollouts: Any) -> None:
         self.controller = ToyController(**rollouts)
-        self.desk = RolloutDesk(self.controller, ToyJournal(), served=self.served, exposed=self.exposed)
+        self.desk = RolloutDesk(
+            self.controller,
+            ToyJournal(),
+            served=self.served,
+            exposed=self.exposed,
+            left_out=lambda: {"beyond_bounds": 7, "of_unknown_epochs": 0},
+        )
         self.is_store_away = False
 
     async def served(self) -> tuple[int, int, int]:
@@ -44,6 +50,11 @@ def test_lists_everything(bench: Bench) -> None:
     told = bench.desk.rollouts()
     assert [one["release"] for one in told["rollouts"]] == ["support-v8"]
     assert ([one["release"] for one in told["splits"]], len(told["latches"])) == (["sales"], 1)
+
+
+def test_what_no_watch_was_told(bench: Bench) -> None:
+    """How many facts were left out stands where an operator looks, by why."""
+    assert bench.desk.rollouts()["facts_left_out"] == {"beyond_bounds": 7, "of_unknown_epochs": 0}
 
 
 @pytest.mark.parametrize("name", ["support", "support-v8", "route:support", "release:support-v8"])
