@@ -14,12 +14,11 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gateway.clock import SystemClock
 from gateway.processes.listen import bind_operators, bind_slots, url_of
@@ -27,7 +26,6 @@ from gateway.processes.state import Endpoints
 
 if TYPE_CHECKING:
     from gateway.control.publish import Publisher
-    from gateway.domain.table import RoutingTable
     from gateway.processes.control import Port, Rooms
     from gateway.processes.late_steering import LateSteering
     from gateway.processes.link import ParentLink
@@ -36,12 +34,20 @@ if TYPE_CHECKING:
     from gateway.processes.steering import Steered
     from gateway.record.desk import FactDesk
     from gateway.record.ledger import OpenedStore
+    from gateway.record.pair import Pair
+    from gateway.record.store.reader import Reader
     from gateway.record.store.store import Store
     from gateway.settings.process import ProcessSettings
 
 
 COMMAND = (sys.executable, "-m", "gateway.wiring")
 """What child processes are started as; their role follows."""
+
+SHADOW_NICE = 10
+"""Whoever serves users goes first."""
+
+UNJUDGED_FOR_MS = 86_400_000
+"""Pairs that wait for their judge longer are not judged any more."""
 
 
 def run_loop(main: Coroutine[Any, Any, int]) -> int:
@@ -64,7 +70,7 @@ def run_parent(settings: ProcessSettings, *, say: Callable[[str], None], warn: C
     Raises:
         StateError: The state directory or an address cannot be used; nothing was started.
     """
-    from gateway.processes.facts import bind_facts
+    from gateway.processes.facts import COPIES, bind_facts
     from gateway.processes.state import open_state
     from gateway.telemetry.logs import open_logs
 
@@ -73,8 +79,9 @@ def run_parent(settings: ProcessSettings, *, say: Callable[[str], None], warn: C
         state = open_state(settings.state)
         stack.callback(state.close)
         state.seal_key()
-        facts = bind_facts(settings.state)
+        facts, copies = bind_facts(settings.state), bind_facts(settings.state, COPIES)
         stack.callback(facts.close)
+        stack.callback(copies.close)
         slots, operators = _bind(settings, stack)
         endpoints = Endpoints(url_of(slots[0]), url_of(operators), os.getpid())
 
@@ -84,8 +91,9 @@ def run_parent(settings: ProcessSettings, *, say: Callable[[str], None], warn: C
             say(f"ready on {endpoints.public} (operators: {endpoints.operators})")
 
         refusal: list[str] = []
-        plan = plan_of(settings, os.environ)
-        exit_code = run_loop(_serve_parent(plan, slots, operators, facts.sock, note_ready, refusal))
+        plan = plan_of(settings, os.environ, public=endpoints.public)
+        sockets = Sockets(slots, operators, facts.sock, copies.sock)
+        exit_code = run_loop(_serve_parent(plan, sockets, note_ready, refusal))
     for line in refusal:
         warn(line)
     return exit_code
@@ -100,19 +108,29 @@ def _bind(settings: ProcessSettings, stack: ExitStack) -> tuple[list[socket.sock
     return slots, operators
 
 
-async def _serve_parent(
-    plan: Plan,
-    slots: list[socket.socket],
-    operators: socket.socket,
-    facts: socket.socket,
-    on_ready: Callable[[], None],
-    refusal: list[str],
-) -> int:
+class Sockets(NamedTuple):
+    """What the parent holds open for its children: where apps, operators, facts and copies come in."""
+
+    slots: list[socket.socket]
+    operators: socket.socket
+    facts: socket.socket
+    copies: socket.socket
+
+
+async def _serve_parent(plan: Plan, sockets: Sockets, on_ready: Callable[[], None], refusal: list[str]) -> int:
     import asyncio
 
     from gateway.processes.parent import Parent
 
-    parent = Parent(plan, slots=slots, operators=operators, facts=facts, clock=SystemClock(), on_ready=on_ready)
+    parent = Parent(
+        plan,
+        slots=sockets.slots,
+        operators=sockets.operators,
+        facts=sockets.facts,
+        copies=sockets.copies,
+        clock=SystemClock(),
+        on_ready=on_ready,
+    )
     loop = asyncio.get_running_loop()
     for number, react in _reactions_of(parent).items():
         loop.add_signal_handler(number, react)
@@ -130,8 +148,9 @@ def _reactions_of(parent: Parent) -> dict[signal.Signals, Callable[[], None]]:
     }
 
 
-def plan_of(settings: ProcessSettings, environ: Mapping[str, str]) -> Plan:
-    """Give what the parent is to run."""
+def plan_of(settings: ProcessSettings, environ: Mapping[str, str], *, public: str = "") -> Plan:
+    """Give what the parent is to run; `public` is where apps, and our own judge, reach it."""
+    from gateway.control.files import LATCHES
     from gateway.processes.parent import Plan
 
     command = COMMAND
@@ -142,6 +161,7 @@ def plan_of(settings: ProcessSettings, environ: Mapping[str, str]) -> Plan:
     return Plan(
         worker_argv=(*command, "worker", "--drain-timeout", drain, "--state", state),
         control_argv=(*command, "control", "--config", str(settings.config), "--state", state),
+        shadow_argv=(*command, "shadow", "--public", public, "--state", state),
         # Looking for plug-ins reads the metadata of every package there is.
         environ={
             **environ,
@@ -153,7 +173,7 @@ def plan_of(settings: ProcessSettings, environ: Mapping[str, str]) -> Plan:
         },
         linger_s=settings.linger_s,
         drain_timeout_s=settings.drain_timeout_s,
-        latches=settings.state / "latches.json",
+        latches=settings.state / LATCHES,
     )
 
 
@@ -162,10 +182,11 @@ def plan_of(settings: ProcessSettings, environ: Mapping[str, str]) -> Plan:
 
 def run_worker(options: argparse.Namespace) -> int:
     """Run one worker on the descriptors it inherited."""
-    from gateway.processes.facts import connector
+    from gateway.processes.facts import COPIES, connector
     from gateway.processes.worker import serve_worker
     from gateway.proxy.server import DataPlane
     from gateway.record.channel import Channel
+    from gateway.record.copies import CopyChannel
     from gateway.record.sampling import open_sampler
 
     async def serve() -> int:
@@ -176,6 +197,7 @@ def run_worker(options: argparse.Namespace) -> int:
             observer=channel,
             give_feedback=channel.give_feedback,
             note_sample=channel.note_sample,
+            copies=CopyChannel(connector(options.state, COPIES), worker=options.slot, boot=boot),
             worker_id=options.slot,
             sampler=open_sampler(os.environ),
         )
@@ -281,6 +303,7 @@ def open_port(
 ) -> Port:
     """Give the operators' server; not before the first table is out: workers wait for that, nobody yet for this."""
     from gateway.admin.server import AdminServer
+    from gateway.assign.explain import explain_assignment
     from gateway.processes.file_compiler import validate_text
     from gateway.processes.operations import ControlOperations
     from gateway.processes.rollout_operations import RolloutDesk
@@ -296,7 +319,11 @@ def open_port(
         facts=desk().desk.render,
         metrics=desk().meters.render,
         steering=RolloutDesk(
-            steered.controller, steered.keeper, served=ServedTable(publisher, link), exposed=desk().exposed
+            steered.controller,
+            steered.keeper,
+            served=ServedTable(publisher, link),
+            exposed=desk().exposed,
+            left_out=steered.left_out,
         ),
     )
     return AdminServer(operations, token=os.environ.get("SLUICE_ADMIN_TOKEN") or None)
@@ -312,6 +339,7 @@ def steer(publisher: Publisher, state: Path, config: Path, *, allows_edits: bool
     from gateway.control.accepted import Accepted, ContentFile
     from gateway.control.alerts import Alerts
     from gateway.control.controller import Controller
+    from gateway.control.files import CONTENTS
     from gateway.control.keep import StateKeeper
     from gateway.processes.release_facts import EvidenceChild, ReleaseFacts
     from gateway.processes.rollout_meters import RolloutMeter
@@ -338,10 +366,10 @@ def steer(publisher: Publisher, state: Path, config: Path, *, allows_edits: bool
         publish=publisher,
         clock=clock,
         alert=alerts.note,
-        accepted=Accepted(ContentFile(state / "contents.msgpack")),
+        accepted=Accepted(ContentFile(state / CONTENTS)),
     )
     steering = Steering(controller, sighted, config=str(config), allows_edits=allows_edits, alerts=alerts)
-    return Steered(controller, steering, keeper, sighted, alerts, post, meter)
+    return Steered(controller, steering, keeper, sighted, alerts, post, meter, lambda: source.left_out)
 
 
 def open_desk(publisher: Publisher, link: ParentLink, state: Path, steered: Steered) -> MeteredDesk:
@@ -361,6 +389,7 @@ def open_desk(publisher: Publisher, link: ParentLink, state: Path, steered: Stee
         if file is not None:
             meters.watch_file(file)
         desk.samples.use(store, None if file is None else file.parent)
+        desk.pairs.use(store)
         opened.append(store)
         return meters.measured(store)
 
@@ -373,7 +402,9 @@ def open_desk(publisher: Publisher, link: ParentLink, state: Path, steered: Stee
     meters = Meters(publisher, link, environ=os.environ, clock=SystemClock(), taps=[steered.sighted])
     meters.accumulator.ask(steered.observe)
     redaction = RouteRedaction(lambda: publisher.table)
-    desk = FactDesk(open_store, state / "facts.spool", clock=SystemClock(), folder=meters.fold)
+    desk = FactDesk(
+        open_store, state / "facts.spool", clock=SystemClock(), folder=meters.fold, on_shadowed=meters.note_shadowed
+    )
     meters.watch_books(desk.account)
     return MeteredDesk(desk, meters, exposed)
 
@@ -419,39 +450,55 @@ class MeteredDesk:
         await self.meters.close()
 
 
-def explain_assignment(
-    table: RoutingTable, route_name: str, user: str, segments: Mapping[str, str]
-) -> dict[str, Any] | None:
-    """Give which arm `user` gets on a route and why, or None when there is no such route."""
-    from unicodedata import normalize
+# The shadow process
 
-    from gateway.assign.choose import choose
-    from gateway.assign.identity import CompiledIdentity
 
-    route = table.route(route_name)
-    if route is None:
-        return None
-    unit_key = normalize("NFC", user.strip())
-    internal_users = CompiledIdentity(table.head.identity).internal_users
-    assignment = choose(
-        route.release, unit_key or None, user=unit_key, segments=segments, internal_users=internal_users
-    )
-    arm = route.release.arms[assignment.arm]
-    return {
-        "route": route_name,
-        "release": route.release.name,
-        "unit": str(route.release.unit),
-        "user": unit_key,
-        "segments": dict(segments),
-        "arm": arm.name,
-        "role": str(arm.role),
-        "reason": str(assignment.reason),
-        "slot": assignment.slot,
-        "epoch": route.release.epoch,
-        "ranges": [asdict(slots) for slots in route.release.ranges],
-        "version": table.head.version,
-        "config_hash": table.head.config_hash,
-    }
+def run_shadow(options: argparse.Namespace) -> int:
+    """Answer copies on the descriptors it inherited; whoever serves users goes first."""
+    from gateway.processes.facts import connector
+    from gateway.processes.shadow import serve_shadow
+    from gateway.processes.shadow_rooms import LaneRooms
+    from gateway.record.channel import Channel
+    from gateway.record.frames import SHADOW_SLOT
+    from gateway.shadow.budget import BudgetLedger
+    from gateway.shadow.judging import JudgeDesk
+    from gateway.shadow.lane import Lane
+
+    async def serve() -> int:
+        clock, boot = SystemClock(), int.from_bytes(os.urandom(8)) >> 1
+        channel = Channel(connector(options.state), worker=SHADOW_SLOT, boot=boot, clock=clock)
+        ledger = BudgetLedger(options.state / "shadow.json", clock=clock)
+        judge = JudgeDesk(options.public, clock=clock, ledger=ledger, note_judged=channel.note_judged)
+        lane = Lane(
+            clock=clock, ledger=ledger, note_pair=channel.note_pair, note_results=channel.note_shadowed, judge=judge
+        )
+        rooms = LaneRooms(channel=channel, lane=lane, judge=judge, read_unjudged=lambda: read_unjudged(options.state))
+        return await serve_shadow(
+            rooms, sock=socket.socket(fileno=options.listen_fd), line_sock=socket.socket(fileno=options.line_fd)
+        )
+
+    os.nice(SHADOW_NICE)
+    return run_loop(serve())
+
+
+async def read_unjudged(state: Path) -> Sequence[Pair]:
+    """Give pairs of the last day that were kept with their words and not judged."""
+    import asyncio
+
+    reader = await asyncio.to_thread(open_store_reader, state)
+    try:
+        return await reader.unjudged(SystemClock().unix_ms() - UNJUDGED_FOR_MS)
+    finally:
+        await reader.close()
+
+
+def open_store_reader(state: Path) -> Reader:
+    """Give what reads the store; SQLAlchemy takes a while to import."""
+    from gateway.record.store.engine import location_of, open_reader
+    from gateway.record.store.reader import Reader
+
+    location = location_of(os.environ.get("SLUICE_STORE") or None, state)
+    return Reader(open_reader(location), location)
 
 
 # A child that reads evidence
@@ -462,15 +509,12 @@ def run_evidence(options: argparse.Namespace) -> int:
     import msgspec
 
     from gateway.record.evidence_query import EvidenceQuery
-    from gateway.record.store.engine import location_of, open_reader
     from gateway.record.store.evidence import read_evidence
-    from gateway.record.store.reader import Reader
 
     query = msgspec.json.decode(sys.stdin.buffer.read(), type=EvidenceQuery)
-    location = location_of(os.environ.get("SLUICE_STORE") or None, options.state)
 
     async def read() -> int:
-        reader = Reader(open_reader(location), location)
+        reader = open_store_reader(options.state)
         try:
             await reader.check()
             sys.stdout.buffer.write(msgspec.json.encode(await read_evidence(reader, query)))
@@ -488,8 +532,8 @@ def run_evidence(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="gateway.wiring", description="started by `sluice serve`, not by people")
     roles = parser.add_subparsers(dest="role", required=True)
-    worker, control = roles.add_parser("worker"), roles.add_parser("control")
-    for role in (worker, control):
+    worker, control, shadow = (roles.add_parser(name) for name in ("worker", "control", "shadow"))
+    for role in (worker, control, shadow):
         role.add_argument("--listen-fd", type=int, required=True)
         role.add_argument("--line-fd", type=int, required=True)
         role.add_argument("--state", type=Path, required=True)
@@ -497,6 +541,7 @@ def _parser() -> argparse.ArgumentParser:
     worker.add_argument("--drain-timeout", type=float, required=True)
     control.add_argument("--config", type=Path, required=True)
     control.add_argument("--facts-fd", type=int)
+    shadow.add_argument("--public", required=True)
     evidence = roles.add_parser("evidence")
     evidence.add_argument("--state", type=Path, required=True)
     return parser
@@ -511,7 +556,8 @@ def main(argv: list[str]) -> int:
     logs = open_logs(os.environ)
     options = _parser().parse_args(argv)
     try:
-        return {"worker": run_worker, "control": run_control, "evidence": run_evidence}[options.role](options)
+        run = {"worker": run_worker, "control": run_control, "shadow": run_shadow, "evidence": run_evidence}
+        return run[options.role](options)
     finally:
         logs.close()
 

@@ -6,19 +6,8 @@ import os
 import subprocess
 import sys
 
-from gateway.domain.identity import Identity
-from gateway.domain.release import Arm, Release, ReleaseKind, Role, SlotRange, Unit
-from gateway.domain.route import Route
-from gateway.domain.table import TableHead, decode_table, encode_table
 from gateway.settings.process import ProcessSettings
-from gateway.wiring import explain_assignment, plan_of
-
-ARMS = (Arm("a", Role.BASELINE, 5_000), Arm("b", Role.CANDIDATE, 5_000))
-RANGES = (SlotRange(0, 5_000, 0), SlotRange(5_000, 10_000, 1))
-RELEASE = Release("exp", ReleaseKind.SPLIT, Unit.USER, ARMS, RANGES)
-TABLE = decode_table(
-    encode_table(TableHead(3, "hash", {}, None, Identity(), bytes(32)), [Route("support", {}, RELEASE)])
-)
+from gateway.wiring import plan_of
 
 
 def test_worker_stays_light() -> None:
@@ -44,14 +33,6 @@ def test_store_is_on_no_command_line() -> None:
     plan = plan_of(ProcessSettings(store="postgresql://u:canary@h/d"), {})
     assert "canary" not in str(plan.worker_argv + plan.control_argv) + repr(plan)
     assert plan.environ["SLUICE_STORE"] == "postgresql://u:canary@h/d"
-
-
-def test_explains_an_assignment() -> None:
-    """The same user gets the same arm, with slot and reason; no such route is None."""
-    explained = explain_assignment(TABLE, "support", " ana ", {})
-    assert explained is not None and explained == explain_assignment(TABLE, "support", "ana", {})
-    assert explained["reason"] == "bucket" and explained["arm"] == ("a" if explained["slot"] < 5_000 else "b")
-    assert explain_assignment(TABLE, "other", "ana", {}) is None
 
 
 def test_strange_role_is_refused() -> None:

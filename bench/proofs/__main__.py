@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.machine import Machine, observe_machine
+from bench.proofs.latency import prove_latency
 from bench.proofs.peeking import prove_anytime, prove_peeking
 from bench.proofs.rows import Part, Row, render_rows, write_between_markers
 from bench.proofs.shares import prove_shares
@@ -37,6 +38,7 @@ PARTS: dict[str, Part] = {
     "outages": prove_total_outages,
     "quiet": prove_quiet,
     "bad-hours": prove_bad_hours,
+    "latency": prove_latency,
     "false-alarms": prove_false_alarms,
 }
 

@@ -74,6 +74,7 @@ _TIERS: tuple[tuple[int, float, int, tuple[GateName, ...]], ...] = (
 
 GATES: Mapping[GateName, GateRule] = {
     GateName.CRITICAL: GateRule(GateName.CRITICAL, OnFail.HOLD),
+    GateName.SHADOW: GateRule(GateName.SHADOW, OnFail.HOLD),
     GateName.ERRORS: GateRule(GateName.ERRORS),
     GateName.QUALITY: GateRule(GateName.QUALITY),
     GateName.SEGMENTS: GateRule(GateName.SEGMENTS, OnFail.HOLD, margin=0.1),

@@ -31,9 +31,10 @@ class StageKind(StrEnum):
 
 
 class GateName(StrEnum):
-    """The questions between two stages; CRITICAL is asked to leave `internal`."""
+    """The questions between two stages; CRITICAL is asked to leave `internal`, SHADOW to leave `shadow`."""
 
     CRITICAL = "critical"
+    SHADOW = "shadow"
     ERRORS = "errors"
     QUALITY = "quality"
     SEGMENTS = "segments"

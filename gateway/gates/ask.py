@@ -15,6 +15,7 @@ from typing import Any
 from gateway.domain.rollout import GateRule, RolloutPlan
 from gateway.gates.bound import Answer, Question, answer, described, replayed
 from gateway.gates.evidence import Compared, Evidence
+from gateway.gates.shadow_verdict import ShadowState
 from gateway.gates.verdict import Verdict
 
 
@@ -73,6 +74,9 @@ class Scene:
     trips_seen: bool
 
 
+_SHADOW_FAILS = frozenset({ShadowState.WORSE, ShadowState.MIXED})
+"""Better in one thing and worse in another is for a person to weigh."""
+
 Facts = dict[str, Any]
 """Counts and what they are held against, by plain names; JSON values only."""
 
@@ -108,7 +112,7 @@ def settled(facts: Mapping[str, Any], asks: list[Ask]) -> Verdict:
 
 def broken(facts: Mapping[str, Any]) -> bool:
     """Tell whether a count alone fails the gate."""
-    return bool(facts.get("trips_seen")) or any(
+    return bool(facts.get("trips_seen") or facts.get("shadow_state") in _SHADOW_FAILS) or any(
         facts.get(name, 0) > 0 for name in ("failures", "unsafe", "invalid_formats")
     )
 
@@ -118,6 +122,8 @@ def lacking(facts: Mapping[str, Any], asks: list[Ask]) -> Iterator[str]:
     for seen, wanted in (("users", "min_users"), ("requests", "requests_wanted"), ("units", "units_wanted")):
         if wanted in facts and (facts[wanted] is None or facts[seen] < facts[wanted]):
             yield seen
+    if facts.get("shadow_state") == ShadowState.INSUFFICIENT:
+        yield "shadow"
     if facts.get("srm"):
         yield "srm"
     yield from facts.get("unseen", ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,26 @@ class InternalEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class ShadowEvidence:
+    """
+    What the comparison of the candidate's shadow came to.
+
+    Attributes:
+        state: Of `gates.shadow_verdict.ShadowState`.
+        sentence: Its headline.
+        n_pairs: Pairs compared.
+        n_users: Their users.
+        findings: What it stood on, each as name, effect, low, high and sentence; JSON values only.
+    """
+
+    state: str
+    sentence: str
+    n_pairs: int
+    n_users: int
+    findings: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EpochUnits:
     """
     Units exposed in one epoch, for the sample ratio.
@@ -107,6 +128,7 @@ class Evidence:
         internal: What internal users saw.
         epochs: Exposed units by epoch.
         n_multi_exposed: Units exposed in both arms within one epoch: there should be none.
+        shadow: What copies came to; None where nobody asked.
     """
 
     until_unix_ms: int
@@ -121,3 +143,4 @@ class Evidence:
     internal: InternalEvidence = InternalEvidence()
     epochs: tuple[EpochUnits, ...] = ()
     n_multi_exposed: int = 0
+    shadow: ShadowEvidence | None = None

@@ -98,6 +98,19 @@ def gather_critical(scene: Scene) -> tuple[Facts, list[Ask]]:
     }, []
 
 
+def gather_shadow(scene: Scene) -> tuple[Facts, list[Ask]]:
+    """What the comparison of copies came to."""
+    seen = scene.evidence.shadow
+    if seen is None:
+        return {"unseen": ["shadow"]}, []
+    return {
+        "shadow_state": str(seen.state),
+        "pairs": seen.n_pairs,
+        "pair_users": seen.n_users,
+        "findings": [dict(finding) for finding in seen.findings],
+    }, []
+
+
 def gather_errors(scene: Scene) -> tuple[Facts, list[Ask]]:
     """Failing requests by user, against the ratio; how many requests would have shown a fivefold rate."""
     evidence, rule = scene.evidence, scene.rule
@@ -238,6 +251,7 @@ def margin_question(plan: RolloutPlan, metric: str, rule: GateRule) -> Question:
 
 GATHER: dict[GateName, Callable[[Scene], tuple[Facts, list[Ask]]]] = {
     GateName.CRITICAL: gather_critical,
+    GateName.SHADOW: gather_shadow,
     GateName.ERRORS: gather_errors,
     GateName.QUALITY: gather_quality,
     GateName.SEGMENTS: gather_segments,

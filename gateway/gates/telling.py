@@ -41,6 +41,16 @@ def tell_critical(scene: Scene, verdict: Verdict, facts: Facts, asks: list[Ask])
     return f"Critical failures in {requests}: {', '.join(parts)}."
 
 
+def tell_shadow(scene: Scene, verdict: Verdict, facts: Facts, asks: list[Ask]) -> str:
+    """Say what the comparison of copies came to, in its own words."""
+    seen = scene.evidence.shadow
+    plan = scene.plan
+    if seen is None:
+        return f"No copy of {plan.candidate} has been compared yet: sluice report shadow {plan.route} says why."
+    told = f"{seen.sentence} ({counted(seen.n_pairs, 'pair')} of {counted(seen.n_users, 'user')})"
+    return f"{told}; sluice report shadow {plan.route} has the rest." if verdict is Verdict.FAIL else f"{told}."
+
+
 def tell_errors(scene: Scene, verdict: Verdict, facts: Facts, asks: list[Ask]) -> str:
     """Say how failures compare."""
     plan, evidence, ratio = scene.plan, scene.evidence, scene.rule.ratio
@@ -215,6 +225,7 @@ def listed(parts: list[str]) -> str:
 
 TELL: dict[GateName, Callable[[Scene, Verdict, Facts, list[Ask]], str]] = {
     GateName.CRITICAL: tell_critical,
+    GateName.SHADOW: tell_shadow,
     GateName.ERRORS: tell_errors,
     GateName.QUALITY: tell_quality,
     GateName.SEGMENTS: tell_segments,

@@ -22,6 +22,8 @@ class EvidenceQuery:
         segments: Names of the segments that gates look at.
         since_unix_ms: When the rollout was begun.
         until_unix_ms: Now.
+        shadow_route: Route whose copies to the candidate are asked about too; empty for none.
+        shadow_since_unix_ms: From when on.
     """
 
     release: str
@@ -33,3 +35,5 @@ class EvidenceQuery:
     segments: tuple[str, ...] = ()
     since_unix_ms: int = 0
     until_unix_ms: int = 0
+    shadow_route: str = ""
+    shadow_since_unix_ms: int = 0

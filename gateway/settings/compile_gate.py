@@ -12,6 +12,7 @@ from gateway.settings.scope import Scope
 from gateway.settings.yaml_tree import KeyPath
 
 _KEYS = {
+    GateName.SHADOW: frozenset({"on_fail"}),
     GateName.ERRORS: frozenset({"ratio", "pass_mode", "alpha", "on_fail"}),
     GateName.QUALITY: frozenset({"margin", "alpha", "on_fail"}),
     GateName.SEGMENTS: frozenset({"margin", "alpha", "on_fail", "strict"}),

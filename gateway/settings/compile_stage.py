@@ -19,6 +19,9 @@ from gateway.settings.scope import Scope
 from gateway.settings.yaml_tree import KeyPath
 
 _RANK = {"internal": -2, "shadow": -1}
+_ASKED_BEFORE = {StageKind.INTERNAL: GateName.CRITICAL, StageKind.SHADOW: GateName.SHADOW}
+"""What is asked before anybody outside sees the candidate."""
+
 DEFAULT_SAMPLE = 0.2
 
 
@@ -62,9 +65,7 @@ def _stage_of(
     if section.max_duration is not None:
         default_s = min(default_s, section.max_duration)
     least_s = section.min_duration if section.min_duration is not None else default_s
-    default_gates: tuple[GateName, ...] = (GateName.CRITICAL,) if kind is StageKind.INTERNAL else ()
-    if kind is StageKind.SHARE:
-        default_gates = gates_at(weight, looked)
+    default_gates = gates_at(weight, looked) if kind is StageKind.SHARE else (_ASKED_BEFORE[kind],)
     is_critical = change is ChangeType.SAFETY_GUARDRAIL and "approve" not in section.model_fields_set
     return Stage(
         kind,

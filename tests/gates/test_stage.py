@@ -10,7 +10,8 @@ import pytest
 
 from gateway.domain.rollout import Action, GateName, GateRule, PassMode, Require, RolloutPlan, Signal, SignalKind
 from gateway.gates.ask import recomputed
-from gateway.gates.evidence import Compared, EpochUnits, Evidence, InternalEvidence
+from gateway.gates.evidence import Compared, EpochUnits, Evidence, InternalEvidence, ShadowEvidence
+from gateway.gates.shadow_verdict import ShadowState
 from gateway.gates.stage import decide_gates
 from gateway.gates.verdict import GateVerdict, Verdict
 from tests.fakes.compared import gated, rates, values
@@ -29,6 +30,29 @@ def asked(plan: RolloutPlan, evidence: Evidence, *, stage: int = 1, trips_seen: 
     assert recomputed(orjson.loads(orjson.dumps(verdict.evidence))) is verdict.verdict
     assert verdict.sentence.endswith(".")
     return verdict
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict"),
+    [
+        (ShadowState.BETTER, PASS),
+        (ShadowState.NO_DIFFERENCE, PASS),
+        (ShadowState.WORSE, FAIL),
+        (ShadowState.MIXED, FAIL),
+        (ShadowState.INSUFFICIENT, INSUFFICIENT),
+    ],
+)
+def test_shadow(state: ShadowState, verdict: Verdict) -> None:
+    """Copies that came out worse, or that a person has to weigh, keep the candidate from users; too few wait."""
+    seen = ShadowEvidence(str(state), "Refuses 4 % more often", 1_200, 300, ({"name": "refusals", "effect": 0.04},))
+    found = asked(gated(GateRule(GateName.SHADOW)), replace(EVIDENCE, shadow=seen))
+    assert (found.verdict, "1,200 pairs of 300 users" in found.sentence) == (verdict, True)
+
+
+def test_no_copies_yet() -> None:
+    """Without a single pair the stage waits, and says where to look."""
+    found = asked(gated(GateRule(GateName.SHADOW)), EVIDENCE)
+    assert (found.verdict, "sluice report shadow" in found.sentence) == (INSUFFICIENT, True)
 
 
 def errors(rate: float, n: int, base: float = 0.01) -> Compared:

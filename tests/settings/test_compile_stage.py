@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.domain.rollout import GateName, RolloutPlan, StageKind
+from gateway.domain.rollout import GateName, OnFail, RolloutPlan, StageKind
 from gateway.errors import ConfigError
 from gateway.settings.compile import Compiled
 
@@ -16,9 +16,11 @@ _TOP = "metrics: {thumbs: {kind: binary, role: satisfaction}, done: {kind: binar
 )
 
 
-def _compile(compile_parts: Compile, stages: str, change: str = "prompt_wording", more: str = "") -> Compiled:
+def _compile(
+    compile_parts: Compile, stages: str, change: str = "prompt_wording", more: str = "", route: str = ""
+) -> Compiled:
     release = f"{{rollout: {{baseline: a, candidate: b, change_type: {change}, stages: [{stages}]{more}}}}}"
-    return compile_parts(b="{like: a, params: {set: {temperature: 0}}}", release=release, top=_TOP)
+    return compile_parts(b="{like: a, params: {set: {temperature: 0}}}", release=release, top=_TOP, route=route)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +30,7 @@ def _compile(compile_parts: Compile, stages: str, change: str = "prompt_wording"
         ("{at: 10%}, {at: internal}", "internal after 10%"),
         ("{at: internal}", "internal is no end"),
         ("{at: 0%}, {at: 100%}", "0% is nobody"),
+        ("{at: shadow}, {at: 100%}", r"no entry of `shadows` copies to 'b'; add shadows: \[\{variant: b\}\]"),
         ("{at: 10%, sample: 5%}, {at: 100%}", "only a shadow stage copies"),
         ("{at: internal, gates: [errors]}, {at: 100%}", "nobody is compared in the stage internal"),
         ("{at: 10%, gates: [primary]}, {at: 100%}", "no primary_metric is named"),
@@ -46,7 +49,6 @@ def test_nonsense_is_refused(compile_parts: Compile, stages: str, problem: str) 
         ("{at: 10%}, {at: 100%, gates: [errors]}", "prompt_wording", "the last stage is never left: gates"),
         ("{at: 10%, gates: [segments]}, {at: 100%}", "prompt_wording", "identity has no segments"),
         ("{at: 50%, min_duration: 3d}, {at: 100%}", "new_feature", "falls after 3 days"),
-        ("{at: shadow}, {at: 100%}", "prompt_wording", "not yet: no copies are sent"),
     ],
 )
 def test_idle_words_are_warned_of(compile_parts: Compile, stages: str, change: str, problem: str) -> None:
@@ -56,10 +58,12 @@ def test_idle_words_are_warned_of(compile_parts: Compile, stages: str, change: s
 
 def test_what_is_left_out_follows(compile_parts: Compile) -> None:
     """Durations, users and gates of a stage are those of its share, as its type of change has them."""
-    plan = _compile(compile_parts, "{at: internal}, {at: shadow, sample: 5%}, {at: 10%}, {at: 100%}").plans["r"]
+    stages = "{at: internal}, {at: shadow, sample: 5%}, {at: 10%}, {at: 100%}"
+    plan = _compile(compile_parts, stages, route="shadows: [{variant: b}]").plans["r"]
     assert isinstance(plan, RolloutPlan)
     internal, shadow, share, last = plan.stages
     assert (internal.kind, internal.gates) == (StageKind.INTERNAL, (GateName.CRITICAL,))
+    assert shadow.gates == (GateName.SHADOW,) and plan.gates[GateName.SHADOW].on_fail is OnFail.HOLD
     assert (shadow.sample, share.min_duration_s, share.gates) == (0.05, 103_680, (GateName.ERRORS, GateName.QUALITY))
     assert (last.gates, last.max_duration_s) == ((), None)
 

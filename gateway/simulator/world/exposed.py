@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from gateway.control.rollout import Rollout
 from gateway.domain.metric import Metric, MetricKind
-from gateway.domain.rollout import GateName, Plan
-from gateway.gates.evidence import ArmMean, Compared, EpochUnits, Evidence, InternalEvidence
+from gateway.domain.rollout import GateName, Plan, StageKind
+from gateway.gates.evidence import ArmMean, Compared, EpochUnits, Evidence, InternalEvidence, ShadowEvidence
+from gateway.gates.shadow_verdict import ShadowState
 from gateway.simulator.world.block import MINUTE_MS, Block
 from gateway.simulator.world.counted import HeardRows
 from gateway.simulator.world.crowd import Crowd, Numbers
@@ -25,6 +26,7 @@ from gateway.simulator.world.said import CATASTROPHIC, Flags
 from gateway.stats.strata import ArmColumns, StratumColumns, compare_columns
 
 _ASKED_SOON_S = 300.0
+_NOT_COPIED = ShadowEvidence(ShadowState.NO_DIFFERENCE, "Copies are not simulated: they are taken to be alike", 0, 0)
 """A look that begins a tick early may be acted on when the time is over."""
 
 Floats = npt.NDArray[np.float64]
@@ -152,6 +154,7 @@ class Exposed:
             stage_s=rollout.dwelt_s,
             internal=internal,
             epochs=self._epochs(units),
+            shadow=_NOT_COPIED if rollout.at.kind is StageKind.SHADOW else None,
         )
         if rollout.is_last or rollout.dwelt_s < rollout.at.min_duration_s - _ASKED_SOON_S:
             return exposed
