@@ -13,7 +13,6 @@ from typing import Protocol
 from gateway.assign.choose import assign
 from gateway.clock import Clock
 from gateway.domain.outcome import Fault
-from gateway.domain.provider import Auth
 from gateway.domain.release import Assignment, Reason, Unit
 from gateway.domain.request_id import encode_names
 from gateway.domain.route import Route
@@ -29,6 +28,7 @@ from gateway.errors import (
     UpstreamBrokenError,
     UpstreamError,
 )
+from gateway.proxy.answering import answer_headers, note_problem
 from gateway.proxy.bound import BoundArm, BoundRoute, BoundTable, BoundVariant
 from gateway.proxy.exchange import ClientRequest, Headers, Sink
 from gateway.proxy.mirror import Copies, CopyTaker, copy_taker_of
@@ -39,7 +39,6 @@ from gateway.proxy.observe import (
     note_blame,
     note_reading,
     note_report,
-    note_signal,
 )
 from gateway.proxy.problems import problem_headers, unknown_model
 from gateway.proxy.readable import is_encoded, is_readable
@@ -49,16 +48,13 @@ from gateway.proxy.upstream.attempt import ask
 from gateway.proxy.upstream.response import UpstreamResponse
 from gateway.record.outcome import Outcome
 from gateway.record.sampling import Sampler, render_attempt
-from gateway.wire.answer import hide_model, names_field
+from gateway.wire.answer import hide_model
 from gateway.wire.answer_text import texts_of
 from gateway.wire.body import Fields, parse_fields, peek_bool, peek_string
-from gateway.wire.fault import fault_of
 from gateway.wire.guard import GuardSet, blocked
 from gateway.wire.guarded_stream import GuardedStream
-from gateway.wire.headers import response_headers
 from gateway.wire.problem import render_problem
 from gateway.wire.reading import Reading, read_answer
-from gateway.wire.safety import read_problem
 from gateway.wire.stream import StreamTap
 from gateway.wire.trace_context import put_context
 from gateway.wire.usage import may_inject_usage
@@ -436,14 +432,15 @@ class Walk:
         outcome.status = status = response.status
         outcome.ttfb_ms = (self._clock.now_s() - self._started_s) * 1000
         if status >= 400:
-            self._judge(response, variant)
+            note_problem(outcome, response, variant, self._api)
         if not response.is_whole or response.is_event_stream:
             return False
         if self._reading is not None:
             note_reading(outcome, self._reading, variant.price, len(self.request.body))
             if variant.guards is not None and self._is_blocked(variant.guards, response):
                 return True
-        self.sink.respond(status, self._headers_of(response, variant), self._body_for_client(response))
+        headers = answer_headers(response, outcome, self._arm, variant, self._bound.config_header)
+        self.sink.respond(status, headers, self._body_for_client(response))
         return True
 
     def _is_blocked(self, guards: GuardSet, response: UpstreamResponse) -> bool:
@@ -461,7 +458,7 @@ class Walk:
     async def _relay(self, variant: BoundVariant) -> None:
         """Send the answer as it arrives."""
         response = self._arrived
-        headers = self._headers_of(response, variant)
+        headers = answer_headers(response, self.outcome, self._arm, variant, self._bound.config_header)
         if response.status != 200 or is_encoded(response) or not response.is_event_stream:
             error = await relay_raw(response, headers, self.sink)
         else:
@@ -510,31 +507,6 @@ class Walk:
         if name is None or response.status != 200 or is_encoded(response):
             return body
         return hide_model(self._api, body, name, self._client_instructions)
-
-    def _headers_of(self, response: UpstreamResponse, variant: BoundVariant) -> Headers:
-        outcome = self.outcome
-        headers = response_headers(response.headers, response.connection_header)
-        headers.append((b"x-sluice-request-id", outcome.request_id.encode()))
-        arm = self._arm
-        if arm is None or variant.variant is None:
-            headers.append(self._bound.config_header)
-            return headers
-        headers += arm.headers
-        outcome.served = served = variant.variant.name
-        if served != arm.name and len(arm.headers) > 1:  # Shown where the arm is.
-            headers.append((b"x-sluice-served", served.encode()))
-        return headers
-
-    def _judge(self, response: UpstreamResponse, variant: BoundVariant) -> None:
-        fault = fault_of(
-            response.status,
-            is_client_key=variant.provider.provider.auth is Auth.CLIENT,
-            param=names_field(response.body()) if response.status in (400, 422) and response.is_whole else None,
-            rewrite=variant.plan(self._api).rewrite,
-        )
-        note_blame(self.outcome, fault, f"upstream_{response.status}")
-        if response.is_whole:
-            note_signal(self.outcome, read_problem(response.status, response.body()))
 
     def _refuse(self, error: GatewayError) -> None:
         """Answer with an error of our own."""
