@@ -16,7 +16,8 @@ from gateway.proxy.exchange import ClientRequest, Headers
 from gateway.proxy.sweep import Sweep
 from gateway.proxy.upstream.pool import Pool
 from gateway.wire.guard import GuardSet
-from gateway.wire.headers import CREDENTIALS, FORWARDED, PASSED_THROUGH, encode_headers, request_headers
+from gateway.wire.headers import CREDENTIALS, FORWARDED, PASSED_THROUGH, encode_headers, fixed_headers, request_headers
+from gateway.wire.mirror import NOT_COPIED
 from gateway.wire.rewrite import Plan
 from gateway.wire.trace_context import without_context
 
@@ -24,9 +25,6 @@ IDENTITY_ENCODING = (b"accept-encoding", b"identity")
 """Asked of providers where the answer is read on the way; compressed bytes would have to be undone."""
 
 EMPTY_REWRITE = Rewrite()
-
-_NOT_COPIED = frozenset({b"baggage", b"idempotency-key", b"traceparent", b"tracestate"})
-"""Of a copy: it is no attempt of the client's, and no part of its trace."""
 
 
 class BoundProvider:
@@ -50,7 +48,7 @@ class BoundProvider:
         self.name = provider.name
         self.pool = pool
         self.injects_usage = provider.inject_usage is not InjectUsage.OFF
-        self.fixed = _fixed_headers(provider)
+        self.fixed = fixed_headers(provider)
         extra = frozenset(name.encode() for name in provider.forward_headers)
         theirs = CREDENTIALS if provider.auth is Auth.CLIENT else frozenset()
         taken = frozenset(name for name, _ in self.fixed)
@@ -240,7 +238,7 @@ class BoundTable:
             return None
         named = {route.variants[shadow.variant].provider for shadow in route.shadows}
         extra = {name.encode() for provider in named for name in self.providers[provider].provider.forward_headers}
-        return (FORWARDED | extra) - _NOT_COPIED - CREDENTIALS
+        return (FORWARDED | extra) - NOT_COPIED - CREDENTIALS
 
     def _variant(self, variant: Variant) -> BoundVariant:
         return BoundVariant(variant, self.providers[variant.provider])
@@ -299,13 +297,3 @@ class Pools:
 
     def _pools(self) -> list[Pool]:
         return [entry.pool for entry in self._bound.values()] + self._retired
-
-
-def _fixed_headers(provider: Provider) -> Headers:
-    headers: Headers = [(b"host", provider.authority.encode())]
-    if provider.auth is Auth.KEY and provider.key is not None:
-        name = provider.key_header
-        value = f"Bearer {provider.key}" if name == "authorization" else provider.key
-        headers.append((name.encode(), value.encode("latin-1")))
-    headers += [(name.encode(), value.encode("latin-1")) for name, value in provider.headers]
-    return headers

@@ -193,7 +193,7 @@ class StreamText:
                     self._read_chat(event, payload)
 
     def _read_chat(self, event: bytes, payload: bytes) -> None:
-        chunk = _decode(_CHAT, payload)
+        chunk = decode_leniently(_CHAT, payload)
         if chunk is None:
             return
         if chunk.error is not None:
@@ -210,7 +210,7 @@ class StreamText:
                 self.grown.add(choice.index)
 
     def _read_responses(self, event: bytes, payload: bytes) -> None:
-        read = _decode(_EVENT, payload)
+        read = decode_leniently(_EVENT, payload)
         if read is None:
             return
         answer = self._answer(0)
@@ -275,11 +275,11 @@ class StreamText:
 def texts_of(api: Api, body: bytes) -> list[str]:
     """Give the texts of a whole answer, one per choice that has one; none of what is no answer."""
     if api is Api.RESPONSES:
-        response = _decode(_RESPONSE, body)
+        response = decode_leniently(_RESPONSE, body)
         if response is None or response.output is None or response.status in _WITHOUT_ANSWER:
             return []
         return _text_of_output(response.output)
-    chat = _decode(_CHAT, body) if api is not Api.EMBEDDINGS else None
+    chat = decode_leniently(_CHAT, body) if api is not Api.EMBEDDINGS else None
     if chat is None or chat.choices is None:
         return []
     words = [_words_of(choice) for choice in chat.choices]
@@ -319,7 +319,7 @@ def _text_of_content(content: Any) -> str:
     return "".join(text for text in texts if isinstance(text, str))
 
 
-def _decode(decoder: msgspec.json.Decoder[_Shape], raw: bytes) -> _Shape | None:
+def decode_leniently(decoder: msgspec.json.Decoder[_Shape], raw: bytes) -> _Shape | None:
     """Decode as lenient clients do: what is no UTF-8 and half of a surrogate pair become U+FFFD."""
     try:
         return decoder.decode(raw)

@@ -7,6 +7,8 @@ from functools import lru_cache
 from itertools import compress
 from operator import itemgetter
 
+from gateway.domain.provider import Auth, Provider
+
 Headers = Sequence[tuple[bytes, bytes]]
 
 FORWARDED = frozenset(
@@ -115,6 +117,17 @@ def response_headers(headers: Headers, connection: bytes | None) -> list[tuple[b
 def _travels(name: bytes) -> bool:
     """Say whether a provider's header goes to the client. Cached: providers send a handful of names."""
     return name not in _KEPT_BACK and not name.startswith(b"x-sluice-")
+
+
+def fixed_headers(provider: Provider) -> list[tuple[bytes, bytes]]:
+    """Give the headers that every request to a provider has: its name, our key where it takes ours, and its own."""
+    headers = [(b"host", provider.authority.encode())]
+    if provider.auth is Auth.KEY and provider.key is not None:
+        name = provider.key_header
+        value = f"Bearer {provider.key}" if name == "authorization" else provider.key
+        headers.append((name.encode(), value.encode("latin-1")))
+    headers += [(name.encode(), value.encode("latin-1")) for name, value in provider.headers]
+    return headers
 
 
 def encode_headers(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
