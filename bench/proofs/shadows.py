@@ -62,7 +62,7 @@ def pairs_of(truth: Truth, *, seed: int) -> tuple[PairColumns, PairColumns]:
 def _side(truth: Truth, users: Any, asked: Any, habits: dict[str, Any], chance: Any) -> SideColumns:
     """Answer every request once; users differ in what they ask and meet, and in how they fare with either variant."""
     n = len(users)
-    taste = chance.normal(0, 0.1, truth.n_users)[users]
+    taste = chance.normal(0, 0.1, int(users[-1]) + 1)[users]
 
     def event(name: str, more: float = 0.0) -> Any:
         return (chance.random(n) < habits[name] + more).astype(float)

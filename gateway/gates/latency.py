@@ -5,6 +5,10 @@ Four things together, over the trailing window (30 min): the pooled ratio of the
 three of the six sub-windows beyond it, the lower bound of the ratio above 1, and 200 requests of 20 users in each arm.
 To ask for six of six would miss most of what is slow; one of six would act on an unlucky five minutes.
 
+It is looked at for weeks, so alpha is divided among the windows of three weeks. That is not enough where an arm is few
+people: its p95 is that of the two or three slowest, slow for as long as they stay, and twenty users say too little of
+how unusual those are. So ratio and bound have to hold without the candidate's three slowest users too.
+
 Streams (to the first token) and other requests (to the last byte) are judged apart; either is enough. A change of
 weights begins the window anew, since quantiles of two mixtures cannot be weighed afterwards. Memory: 8 bytes a request
 of a sampled unit, 1,024 a cell: 49 KB per arm and kind, at most four times that where very few users send everything.
@@ -14,13 +18,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.domain.rollout import Action, Signal
 from gateway.gates.facts import Timing
 from gateway.gates.failing import Found, times
 from gateway.gates.window import Lane
-from gateway.stats.quantile import QuantileRatio, Sketch, bucket_of, quantile_ratio
+from gateway.stats.quantile import QuantileRatio, Sketch, bucket_of, quantile_ratio, without_largest
 
 Q = 0.95
 N_CELLS = 6
@@ -28,10 +33,35 @@ BEYOND_NEEDED = 3
 LEAST_REQUESTS = 200
 LEAST_USERS = 20
 LEAST_IN_CELL = 20
+N_SLOWEST = 3
+HORIZON_S = 21 * 86_400.0
 MAX_ROWS = 1_024
 KINDS = ("other requests", "streams")
 DAY_MS = 86_400_000
 MAX_CACHED = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Slowness:
+    """
+    How much slower the candidate is.
+
+    Attributes:
+        all: Of all users.
+        rest: Without the candidate's N_SLOWEST slowest.
+    """
+
+    all: QuantileRatio
+    rest: QuantileRatio
+
+    @property
+    def low(self) -> float:
+        """Give what the ratio surely is above, by both."""
+        return min(self.all.interval.low, self.rest.interval.low)
+
+    def is_beyond(self, ratio: float) -> bool:
+        """Tell whether it is beyond a ratio, whoever is left out, and surely not by chance."""
+        return min(self.all.ratio, self.rest.ratio) > ratio and self.low > 1.0
 
 
 class LatencyRules:
@@ -49,7 +79,7 @@ class LatencyRules:
         self._cached: dict[tuple[int, int, int], tuple[int, float]] = {}
         self._epoch = -1
         self._quiet_until_ms = since_ms
-        self.last: dict[int, QuantileRatio] = {}
+        self.last: dict[int, Slowness] = {}
 
     def include(self, now_ms: int, *, epoch: int, candidate: Sequence[Timing], baseline: Sequence[Timing]) -> None:
         """Take durations of both arms; late ones of an earlier epoch are left out."""
@@ -75,15 +105,15 @@ class LatencyRules:
             ratios = self._cell_ratios(kind)
             if sum(ratio > signal.ratio for ratio in ratios) < BEYOND_NEEDED or self.lacking(kind) is not None:
                 continue
-            pooled = self._pooled(kind, alpha)
-            if pooled is None:
+            slowness = self._slowness(kind, alpha)
+            if slowness is None:
                 continue
-            self.last[kind] = pooled
-            if pooled.ratio > signal.ratio and pooled.interval.low > 1.0:
+            self.last[kind] = slowness
+            if slowness.is_beyond(signal.ratio):
                 if signal.action is not Action.ROLLBACK:
                     self._quiet_until_ms = now_ms + DAY_MS
                     self._clear()
-                return self._found(kind, pooled, ratios, signal, alpha)
+                return self._found(kind, slowness, ratios, signal, alpha)
         return None
 
     def ratio(self, kind: int) -> float | None:
@@ -172,18 +202,21 @@ class LatencyRules:
         self._cached[kind, arm, start_ms] = (len(values), value)
         return value
 
-    def _pooled(self, kind: int, alpha: float) -> QuantileRatio | None:
+    def _slowness(self, kind: int, alpha: float) -> Slowness | None:
+        candidate, baseline = (_by_unit(lane) for lane in self._lanes[kind])
         # The interval is two-sided and only its lower end is asked for.
-        return quantile_ratio(
-            _by_unit(self._lanes[kind][0]), _by_unit(self._lanes[kind][1]), Q, confidence=1 - 2 * min(alpha, 0.25)
-        )
+        confidence = 1 - 2 * min(alpha * self._window_s / HORIZON_S, 0.25)
+        pooled = quantile_ratio(candidate, baseline, Q, confidence=confidence)
+        rest = quantile_ratio(without_largest(candidate, Q, N_SLOWEST), baseline, Q, confidence=confidence)
+        return None if pooled is None or rest is None else Slowness(pooled, rest)
 
-    def _found(self, kind: int, pooled: QuantileRatio, ratios: list[float], signal: Signal, alpha: float) -> Found:
+    def _found(self, kind: int, slowness: Slowness, ratios: list[float], signal: Signal, alpha: float) -> Found:
         requests = self.requests(kind) if self._lanes[kind][0].cells else (0, 0)
-        one, two = pooled.candidate, pooled.baseline
+        pooled, one, two = slowness.all, slowness.all.candidate, slowness.all.baseline
         evidence = {
             "of": KINDS[kind], "quantile": Q, "window_s": self._window_s, "ratio": pooled.ratio, "alpha": alpha,
-            "ratio_allowed": signal.ratio, "ratio_low": pooled.interval.low, "log_ratio_se": pooled.log_se,
+            "ratio_allowed": signal.ratio, "ratio_low": slowness.low, "log_ratio_se": pooled.log_se,
+            "ratio_without_slowest": slowness.rest.ratio,
             "sub_window_ratios": ratios, "candidate_p95_ms": one.value, "baseline_p95_ms": two.value,
             "candidate_low_ms": one.low, "baseline_high_ms": two.high, "candidate_requests": requests[0],
             "baseline_requests": requests[1], "candidate_sampled": one.n_values, "baseline_sampled": two.n_values,
@@ -192,7 +225,7 @@ class LatencyRules:
         beyond = sum(ratio > signal.ratio for ratio in ratios)
         sentence = (
             f"For {self._window_s / 60:g} min, 95 % of {KINDS[kind]} took up to {one.value:,.0f} ms, of the baseline's"
-            f" {two.value:,.0f} ms: {times(pooled.ratio)}, surely more than {pooled.interval.low:.2f} ×, and beyond"
+            f" {two.value:,.0f} ms: {times(pooled.ratio)}, surely more than {slowness.low:.2f} ×, and beyond"
             f" {signal.ratio:g} × in {beyond} of {len(ratios)} stretches."
         )
         return Found("latency", signal.action, sentence, evidence)

@@ -84,8 +84,8 @@ def rating_reading(rules: RatingRules, signal: Signal, arm: str, *, alpha: float
 def latency_reading(rules: LatencyRules, signal: Signal, arm: str) -> Reading:
     """Read LATENCY: of streams or of the others, whichever the candidate has more of."""
     kind = max(range(len(KINDS)), key=lambda one: rules.requests(one)[0])
-    pooled = rules.last.get(kind)
-    ratio = pooled.ratio if pooled else rules.ratio(kind)
+    slowness = rules.last.get(kind)
+    ratio = slowness.all.ratio if slowness else rules.ratio(kind)
     n_beyond = rules.n_beyond(kind, signal.ratio)
     state = (
         f"{times(ratio)} baseline ({KINDS[kind]}); acts above {signal.ratio:g} × when three of six stretches are;"
@@ -94,7 +94,7 @@ def latency_reading(rules: LatencyRules, signal: Signal, arm: str) -> Reading:
     requests = rules.requests(kind)
     numbers = {
         "of": KINDS[kind], "candidate_requests": requests[0], "baseline_requests": requests[1], "n_beyond": n_beyond,
-        "ratio_low": pooled.interval.low if pooled else None,
+        "ratio_low": slowness.low if slowness else None,
     }  # fmt: skip
     return Reading(signal.name, arm, signal.action, ratio, signal.ratio, state, rules.lacking(kind), numbers)
 

@@ -59,6 +59,32 @@ def test_slow_acts(is_stream: bool) -> None:
     assert found.evidence["of"] == ("streams" if is_stream else "other requests")
 
 
+def test_three_slow_people_are_no_slow_candidate() -> None:
+    """Forty users of whom three wait five times as long, and send a fifth of the requests, act not once."""
+    random, rules = Random(3), LatencyRules(LATENCY, since_ms=0)
+    for minute in range(240):
+        arms: tuple[list[Timing], list[Timing]] = ([], [])
+        for arm, timings in enumerate(arms):
+            for user in random.choices(range(40), [3] * 3 + [1] * 37, k=20):
+                ms = random.lognormvariate(6.5, 0.6) * (5.0 if arm == 0 and user < 3 else 1.0)
+                timings.append(Timing(hashed(1_000 * arm + user), False, ms))
+        rules.include(minute * MINUTE_MS, epoch=0, candidate=arms[0], baseline=arms[1])
+        assert rules.judge((minute + 1) * MINUTE_MS, LATENCY, ALPHA) is None
+    assert rules.lacking(0) is None
+    assert rules.last[0].all.ratio > 2 > rules.last[0].rest.ratio
+
+
+def test_alpha_is_spent_over_weeks() -> None:
+    """Alpha is divided among windows, and what may be spent decides how sure it has to be."""
+    traffic = Traffic()
+    traffic.flow(60)
+    found = traffic.flow(40, times=3.0)
+    assert found is not None
+    for_one_window = traffic.rules.judge(traffic.now_ms, LATENCY, 0.05)
+    assert for_one_window is not None
+    assert for_one_window.evidence["ratio_low"] > found.evidence["ratio_low"] > 1.0
+
+
 def test_spike_passes() -> None:
     """Nine minutes of slowness are no sustained one."""
     traffic = Traffic()

@@ -6,10 +6,15 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
-from gateway.record.pair import Pair
+import msgspec
+
+from gateway.record.pair import Pair, key_of
+from gateway.record.store.engine import location_of, open_reader
+from gateway.record.store.reader import Reader
 from gateway.simulator.describe import Behaviour, ModelBehaviour
 from tests.flows.rig.facts import store_file
 from tests.flows.rig.gateway import GatewayProcess
@@ -70,45 +75,45 @@ def without_shadows(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if "shadows:" not in line) + "\n"
 
 
-def kept_pairs(running: GatewayProcess, route: str = "support") -> list[Pair]:
-    """Give the pairs that are in the store."""
-    return asyncio.run(_pairs(running.state, store_file(running), route))
-
-
-async def _pairs(state: Path, file: Path, route: str) -> list[Pair]:
-    from gateway.record.store.engine import location_of, open_reader
-    from gateway.record.store.reader import Reader
-
-    location = location_of(f"sqlite:///{file}", state)
+@asynccontextmanager
+async def reading(running: GatewayProcess) -> AsyncIterator[Reader]:
+    """Read the store beside the gateway."""
+    location = location_of(f"sqlite:///{store_file(running)}", running.state)
     reader = Reader(open_reader(location), location)
     try:
-        return [pair async for lot in reader.pairs(route) for pair in lot]
+        yield reader
     finally:
         await reader.close()
+
+
+def kept_pairs(running: GatewayProcess, route: str = "support") -> list[Pair]:
+    """Give the pairs that are in the store, with their texts."""
+
+    async def read() -> list[Pair]:
+        async with reading(running) as reader:
+            pairs = [pair async for lot in reader.pairs(route) for pair in lot]
+            texts = await reader.pair_texts([key_of(pair) for pair in pairs])
+        return [msgspec.structs.replace(pair, texts=texts.get(key_of(pair))) for pair in pairs]
+
+    return asyncio.run(read())
 
 
 def counted(running: GatewayProcess, route: str) -> Counter[str]:
     """Give what became of a route's copies, by result, as the store has it."""
-    return asyncio.run(_counted(running.state, store_file(running), route))
 
+    async def read() -> Counter[str]:
+        found: Counter[str] = Counter()
+        async with reading(running) as reader:
+            for count in await reader.shadow_counts(route):
+                found[count.result] += count.n
+        return found
 
-async def _counted(state: Path, file: Path, route: str) -> Counter[str]:
-    from gateway.record.store.engine import location_of, open_reader
-    from gateway.record.store.reader import Reader
-
-    location = location_of(f"sqlite:///{file}", state)
-    reader = Reader(open_reader(location), location)
-    found: Counter[str] = Counter()
-    try:
-        for count in await reader.shadow_counts(route, 0):
-            found[count.result] += count.n
-    finally:
-        await reader.close()
-    return found
+    return asyncio.run(read())
 
 
 def until_settled(running: GatewayProcess, route: str, *, total: int = 0, **at_least: int) -> Counter[str]:
     """Wait until so many copies of a route are accounted for, in all and by result; give them by result."""
+    running.until(lambda now: now["facts"]["store"] == "ok")
     deadline_s = time.monotonic() + SETTLED_WITHIN_S
     while True:
         found = counted(running, route)
