@@ -23,11 +23,13 @@ from gateway.errors import ConfigError, Finding
 from gateway.settings import names, not_yet
 from gateway.settings.allocations import Allocations
 from gateway.settings.compile_alert import compile_alerts
+from gateway.settings.compile_judge import check_judges, compile_judged, judges_of
 from gateway.settings.compile_metric import compile_metrics
 from gateway.settings.compile_plan import check_internal
 from gateway.settings.compile_price import warn_of_unknown
 from gateway.settings.compile_provider import compile_providers
 from gateway.settings.compile_route import Known, compile_routes
+from gateway.settings.compile_shadow import warn_of_budgets
 from gateway.settings.document.identity import IdentitySection, source_of
 from gateway.settings.edits import Serving, compile_edits, refuse_edits
 from gateway.settings.files import NamedFiles
@@ -169,7 +171,8 @@ def _compile(raw: bytes, name: str, folder: Path, files: set[Path], given: Stand
     scope = Scope(document, findings, NamedFiles(folder), given.environ, prices=prices)
     providers = compile_providers(scope)
     identity = _compile_identity(scope, document.identity)
-    scope = replace(scope, metrics=compile_metrics(scope))
+    scope = replace(scope, metrics=compile_metrics(scope), judges=judges_of(document))
+    scope = replace(scope, judged=compile_judged(scope))
     names.check_document(scope)
     not_yet.check_document(scope)
     alerts = compile_alerts(scope)
@@ -179,6 +182,8 @@ def _compile(raw: bytes, name: str, folder: Path, files: set[Path], given: Stand
     routes = tuple(one.route for one in compiled.values())
     plans = {one.release_name: one.plan for one in compiled.values() if one.plan is not None}
     warn_of_unknown(scope, routes)
+    warn_of_budgets(scope, routes)
+    check_judges(scope, routes)
     check_internal(scope, plans.values())
     if given.serving is not None and not given.allows_edits:
         refuse_edits(scope, routes, given.serving)

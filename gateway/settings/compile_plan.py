@@ -164,13 +164,11 @@ def _check_looked(scope: Scope, path: KeyPath, rollout: RolloutSection, looked: 
 
 def _check_shadow(at: _At, rollout: RolloutSection, stages: tuple[Stage, ...]) -> None:
     for index, stage in enumerate(stages):
-        if stage.kind is StageKind.SHADOW:
-            problem = "not yet: no copies are sent, and this stage only waits"
-            at.scope.findings.warn((*at.path, "stages", index, "at"), problem, "take it out meanwhile")
-            if all(shadow.variant != rollout.candidate for shadow in at.section.shadows):
-                problem = f"no entry of `shadows` copies to {rollout.candidate!r}"
-                remedy = f"add shadows: [{{variant: {rollout.candidate}}}] to the route"
-                at.scope.findings.warn((*at.path, "stages", index), problem, remedy)
+        is_copied = any(shadow.variant == rollout.candidate for shadow in at.section.shadows)
+        if stage.kind is StageKind.SHADOW and not is_copied:
+            problem = f"no entry of `shadows` copies to {rollout.candidate!r}"
+            remedy = f"add shadows: [{{variant: {rollout.candidate}}}] to the route"
+            at.scope.findings.refuse((*at.path, "stages", index, "at"), problem, remedy)
 
 
 def _check_arms(at: _At, rollout: RolloutSection, candidate: Variant, baseline: Variant) -> None:

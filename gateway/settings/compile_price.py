@@ -32,18 +32,17 @@ def price_of(section: PriceSection) -> Price:
 
 
 def warn_of_unknown(scope: Scope, routes: Iterable[Route]) -> None:
-    """Say once per model which ones cost nobody knows what; of near ones only where a budget counts on it."""
+    """Say once per model which ones cost nobody knows what; near ones cost nothing."""
     if scope.prices.was_missed:
         return
     warned: set[tuple[str, str]] = set()
     for route in routes:
         section = scope.document.routes[route.name]
-        budgeted = {shadow.variant for shadow in section.shadows if shadow.budget is not None}
         for variant in route.variants.values():
             if variant.price is not None or variant.model is None:
                 continue
             base_url = scope.document.providers[variant.provider].base_url
-            if (base_url, variant.model) in warned or (is_near(base_url) and variant.name not in budgeted):
+            if (base_url, variant.model) in warned or is_near(base_url):
                 continue
             warned.add((base_url, variant.model))
             _warn(scope, section, ("routes", route.name), variant.name, variant.model)

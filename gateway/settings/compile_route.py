@@ -13,8 +13,10 @@ from gateway.record.redact import KINDS
 from gateway.settings import names, not_yet
 from gateway.settings.allocations import Allocation, Allocations
 from gateway.settings.compile_guard import compile_guards
+from gateway.settings.compile_judge import spell_judging
 from gateway.settings.compile_plan import compile_plan
 from gateway.settings.compile_release import compile_release
+from gateway.settings.compile_shadow import compile_shadows, judged_on
 from gateway.settings.compile_variant import compile_variant
 from gateway.settings.document.route import RouteSection
 from gateway.settings.document.scalars import shown
@@ -54,7 +56,7 @@ def compile_routes(scope: Scope, previous: Allocations, known: Known) -> dict[st
     """Give the routes that could be compiled, by name in file order; the others left findings."""
     compiled: dict[str, Kept] = {}
     taken: dict[str, str] = {}
-    around = spell_around(known.root) if known.written else None
+    around = spell_around(known.root, spell_judging(scope)) if known.written else None
     for name, section in scope.document.routes.items():
         release_name = section.release.name or name
         if (other := taken.setdefault(release_name, name)) != name:
@@ -101,6 +103,7 @@ def _compile(
     _check_keys_stay(scope, path, section, variants)
     _check_embeddings(scope, path, variants)
     _check_redact(scope, path, section)
+    shadows = compile_shadows(scope, path, section, variants)
     if compiled is None:
         return None
     release, allocation = compiled
@@ -114,7 +117,9 @@ def _compile(
         if around is not None
         else {},
         section=section,
-        route=_route_of(name, section, variants, release),
+        route=replace(
+            _route_of(name, section, variants, release), shadows=shadows, judged=judged_on(scope, name, variants)
+        ),
         plan=plan,
         release_name=release_name,
         previous=previous,

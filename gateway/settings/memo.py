@@ -9,7 +9,7 @@ without a memo the result is the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,8 +129,14 @@ def spell_routes(root: Any) -> dict[str, bytes]:
     return {name: written for name, written in spelled.items() if written is not None}
 
 
-def spell_around(root: Mapping[str, Any]) -> Around | None:
-    """Give what routes read of other sections; None when it is too deep to be spelled out."""
+def spell_around(root: Mapping[str, Any], judging: Iterable[str] = ()) -> Around | None:
+    """
+    Give what routes read of other sections; None when it is too deep to be spelled out.
+
+    Args:
+        root: The file's values.
+        judging: What routes read of judges that is not in other sections: their names, and rubrics out of files.
+    """
     sections = _without(root, _NOT_READ_BY_ROUTES)
     if "identity" in sections:
         sections["identity"] = _without(sections["identity"], _NOT_READ_OF_IDENTITY)
@@ -139,7 +145,7 @@ def spell_around(root: Mapping[str, Any]) -> Around | None:
     if isinstance(providers, dict):
         spelled = {name: _spell(_without(one, _NOT_READ_OF_PROVIDERS)) for name, one in providers.items()}
         sections["providers"] = list(providers)
-    everywhere, routes = _spell(sections), _spell(sorted(root["routes"]))
+    everywhere, routes = _spell([sections, list(judging)]), _spell(sorted(root["routes"]))
     known = {name: one for name, one in spelled.items() if one is not None}
     if everywhere is None or routes is None or len(known) < len(spelled):
         return None

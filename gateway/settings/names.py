@@ -48,12 +48,8 @@ def check_route(scope: Scope, path: KeyPath, route: RouteSection) -> None:
         at = (*path, "shadows", index)
         if shadow.variant not in variants:
             scope.findings.refuse_unknown((*at, "variant"), "variant", shadow.variant, variants)
-        if shadow.judge is None:
-            continue
-        if shadow.judge.route not in document.routes:
+        if shadow.judge is not None and shadow.judge.route not in document.routes:
             scope.findings.refuse_unknown((*at, "judge", "route"), "route", shadow.judge.route, document.routes)
-        if shadow.judge.rubric is not None:
-            scope.read_text((*at, "judge", "rubric"), shadow.judge.rubric)
     _check_each(scope, (*path, "fallback"), "variant", route.fallback, variants)
     for flag, settings in route.flags.items():
         _check_keys(scope, (*path, "flags", flag), "variant", settings, variants)

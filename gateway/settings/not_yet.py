@@ -18,21 +18,13 @@ def check_document(scope: Scope) -> None:
     if document.clients:
         remedy = "take it out, and let only trusted apps reach the public port meanwhile"
         findings.refuse(("clients",), "not yet: client keys are not checked", remedy, key=True)
-    for name, metric in document.metrics.items():
-        if metric.source is not None:
-            remedy = "give it as feedback meanwhile"
-            findings.warn(("metrics", name, "source"), "not yet: no judge fills it in", remedy, key=True)
 
 
 def check_route(scope: Scope, path: KeyPath, route: RouteSection) -> None:
     """Say what of a route does not act yet."""
     findings = scope.findings
-    for key, meaning in (
-        ("shadows", "no copies are sent"),
-        ("flags", "flags are not served"),
-    ):
-        if getattr(route, key):
-            findings.warn((*path, key), f"not yet: {meaning}", key=True)
+    if route.flags:
+        findings.warn((*path, "flags"), "not yet: flags are not served", key=True)
     for key, remedy in (("usd_per_day", "set the limit at the provider"), ("tokens_per_minute", "limit the apps")):
         if getattr(route.limits, key) is not None:
             at = (*path, "limits", key)

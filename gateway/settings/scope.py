@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from gateway.domain.metric import Metric
+from gateway.domain.shadow import JudgedMetric
 from gateway.settings.document.document import Document
 from gateway.settings.document.scalars import shown
 from gateway.settings.document.section import EnvironmentReference, FileReference
@@ -53,6 +54,8 @@ class Scope:
         asked: What was read of it and of the files.
         prices: What models cost.
         metrics: Those of the document that are right, once they are compiled.
+        judged: Those that a judge fills in, once they are compiled.
+        judges: Names of the routes that judge.
     """
 
     document: Document
@@ -62,6 +65,8 @@ class Scope:
     asked: Asked = field(default_factory=Asked, repr=False)
     prices: PriceList = field(default_factory=PriceList, repr=False)
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    judged: tuple[JudgedMetric, ...] = ()
+    judges: frozenset[str] = frozenset()
 
     def read_text(self, path: KeyPath, value: str | FileReference) -> str | None:
         """Give inline text or a file's; None, with a finding, when it cannot be read."""

@@ -4,7 +4,7 @@ What is answered: pure, and the same for the same seed, serial and question.
 Quality is a latent number in [0, 1] of the model and the system prompt, the thing feedback is drawn
 from. People reading an answer do not see it; the simulated population reads it from the response
 header `x-sim-quality` ("0.812") or, where a gateway drops headers, from `system_fingerprint`
-("fp_q0812"). Nothing else may look at it.
+("fp_q0812"). Nothing else may look at it; a judge reads words, which tell of it where a model `shows_quality`.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 import orjson
 import xxhash
 
+from gateway.simulator.chance import share_of
 from gateway.simulator.describe import Behaviour, ModelBehaviour
+from gateway.simulator.judgement import REFUSAL, judge_of, judged, telling_words
 from gateway.simulator.question import Question
 
 CHARS_PER_TOKEN = 4
 """The rule of thumb for English; usage numbers look right and a prompt's growth shows in them."""
-
-REFUSAL = "I'm sorry, but I can't help with that request."
 
 _PROSE = (
     "Certainly . You can find that in the settings of your account , under Billing . If it is not there , "
@@ -90,11 +90,6 @@ def quality_from(header: str | None, fingerprint: str | None) -> float | None:
     return None
 
 
-def share_of(*labels: object) -> float:
-    """Give a number in [0, 1) that depends on `labels` and nothing else: chance, repeatable."""
-    return xxhash.xxh3_64_intdigest("\x1f".join(map(str, labels)).encode()) / 2**64
-
-
 def quality_of(behaviour: Behaviour, model: str, system_text: str) -> float:
     """
     Give the latent quality of this model with this system prompt, in [0, 1].
@@ -135,7 +130,8 @@ def choose_error_status(model: ModelBehaviour, *labels: object) -> int | None:
 def answer(question: Question, behaviour: Behaviour, *, seed: int, serial: int, unix_ms: int) -> Answer:
     """Give the answer to `question`, the provider's request number `serial`."""
     model = behaviour.model(question.model) or behaviour.default
-    tokens, finish = _tokens_of(question, model, seed, serial)
+    quality = quality_of(behaviour, question.model, question.system_text)
+    tokens, finish = _tokens_of(question, model, quality, seed, serial)
     plain = Answer(
         serial_hex=xxhash.xxh3_128_hexdigest(f"{seed}\x1f{serial}".encode()),
         created_unix_s=unix_ms // 1000,
@@ -146,7 +142,7 @@ def answer(question: Question, behaviour: Behaviour, *, seed: int, serial: int, 
         tool_name=question.tool.name if question.tool else None,
         n_prompt_tokens=max(1, -(-question.n_prompt_chars // CHARS_PER_TOKEN)),
         n_output_tokens=len(tokens) * question.n_choices,
-        quality=quality_of(behaviour, question.model, question.system_text),
+        quality=quality,
     )
     if model.refusal_rate and share_of("refusal", seed, serial) < model.refusal_rate:
         return refused(plain)
@@ -170,8 +166,13 @@ def filtered(plain: Answer) -> Answer:
     return replace(plain, tokens=tokens, tool_name=None, finish="content_filter", n_output_tokens=len(tokens))
 
 
-def _tokens_of(question: Question, model: ModelBehaviour, seed: int, serial: int) -> tuple[tuple[str, ...], str]:
+def _tokens_of(
+    question: Question, model: ModelBehaviour, quality: float, seed: int, serial: int
+) -> tuple[tuple[str, ...], str]:
     """Give the answer's tokens and how it finishes."""
+    judge = judge_of(question.model, model)
+    if judge is not None and (verdict := judged(question, judge, seed, serial)) is not None:
+        return _pieces(verdict), "stop"
     if question.tool is not None:
         return _pieces(_json_text(question.tool.parameters)), "tool_calls"
     if question.schema is not None:
@@ -179,16 +180,17 @@ def _tokens_of(question: Question, model: ModelBehaviour, seed: int, serial: int
     spread = model.output_tokens_spread
     n_wanted = max(1, model.output_tokens + round(spread * (2 * share_of("length", seed, serial) - 1)))
     n_most = n_wanted if question.max_tokens is None else min(n_wanted, question.max_tokens)
-    return _prose(question.user_text, n_most), "stop" if n_most == n_wanted else "length"
+    words = telling_words(quality, n_most, seed, serial) if model.shows_quality else _WORDS
+    return _prose(question.user_text, n_most, words), "stop" if n_most == n_wanted else "length"
 
 
-def _prose(user_text: str, n_tokens: int) -> tuple[str, ...]:
+def _prose(user_text: str, n_tokens: int, source: list[str]) -> tuple[str, ...]:
     """Give prose that begins with the question, so that an answer given to the wrong person shows."""
     # The first token carries the echo: a test finds its nonce however short the answer is.
     echo = f"You asked: {user_text[:200]} —"
-    words = _WORDS[: n_tokens - 1]
+    words = source[: n_tokens - 1]
     while len(words) < n_tokens - 1:
-        words = words + _WORDS[: n_tokens - 1 - len(words)]
+        words = words + source[: n_tokens - 1 - len(words)]
     return (echo, *(word if word in ",." else f" {word}" for word in words))
 
 

@@ -9,6 +9,8 @@ A description is YAML or JSON:
     models:
       gpt-fast: {latency_ms: 20, output_tokens: 30, output_tokens_spread: 10, quality: 0.7}
       gpt-*:    {error_rate: 0.01, error_statuses: [500, 503]}
+      talker:   {shows_quality: true, quality: 0.8, refusal_rate: 0.02}
+      sim-judge: {judge: {accuracy: 0.9, position_bias: 0.1}}
     quality_phrases:                  # what a system prompt says moves its quality
       - {phrase: "step by step", shift: 0.08}
       - {phrase: "answer in one word", quality: 0.3, model: "gpt-*"}
@@ -33,6 +35,19 @@ Milliseconds = Annotated[float, Meta(ge=0, le=3_600_000)]
 T = TypeVar("T")
 
 
+class JudgeBehaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """
+    How a model judges, when it is asked as `gateway.shadow.judge` asks.
+
+    Attributes:
+        accuracy: Share of verdicts that name the better answer, where one is better; the others name the worse.
+        position_bias: Share of verdicts that name answer 1 without a look at either.
+    """
+
+    accuracy: Ratio = 0.9
+    position_bias: Ratio = 0.0
+
+
 class ModelBehaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """
     One model's described behaviour. Every default is the fastest and most obedient one.
@@ -48,6 +63,8 @@ class ModelBehaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
         error_statuses: 400 to 599.
         refusal_rate: Share of answers that refuse.
         content_filter_rate: Share of answers a content filter ends.
+        shows_quality: Its prose is as good as its quality: that share of its sentences helps, the others do not.
+        judge: How it judges; None asks the name (`sim-judge*` does), and others answer a judge's question as any.
         quality: The latent quality with an empty system prompt; None derives one from the model's name.
         is_reasoner: Refuses `max_tokens` and odd temperatures; None asks the name (`reasoner*`).
         rejects_stream_options: Answers 400 to `stream_options`, as some local servers do.
@@ -65,6 +82,8 @@ class ModelBehaviour(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     error_statuses: Annotated[tuple[Annotated[int, Meta(ge=400, le=599)], ...], Meta(min_length=1)] = (500,)
     refusal_rate: Ratio = 0.0
     content_filter_rate: Ratio = 0.0
+    shows_quality: bool = False
+    judge: JudgeBehaviour | None = None
     quality: Ratio | None = None
     is_reasoner: bool | None = None
     rejects_stream_options: bool = False

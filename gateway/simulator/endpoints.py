@@ -17,7 +17,8 @@ from urllib.parse import unquote
 import orjson
 
 from gateway.errors import BadRequestError
-from gateway.simulator.answers import Answer, answer, choose_error_status, quality_of, share_of, time_ms_of
+from gateway.simulator.answers import Answer, answer, choose_error_status, quality_of, time_ms_of
+from gateway.simulator.chance import share_of
 from gateway.simulator.chat_shape import chat_events, render_chat
 from gateway.simulator.describe import Behaviour, ModelBehaviour
 from gateway.simulator.fault import Order

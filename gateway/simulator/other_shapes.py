@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from gateway.simulator.answers import CHARS_PER_TOKEN, share_of
+from gateway.simulator.answers import CHARS_PER_TOKEN
+from gateway.simulator.chance import share_of
 from gateway.simulator.describe import ModelBehaviour
 from gateway.simulator.question import Question, missing, text_of
 

@@ -14,7 +14,7 @@ from itertools import accumulate
 from math import log1p
 from random import Random
 
-from gateway.simulator.answers import share_of
+from gateway.simulator.chance import share_of
 
 PLANS = (("free", 0.6), ("plus", 0.3), ("business", 0.1))
 LOCALES = (("en-US", 0.5), ("de-DE", 0.2), ("fr-FR", 0.15), ("ja-JP", 0.15))

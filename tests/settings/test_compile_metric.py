@@ -62,8 +62,6 @@ def test_wrong_is_named(compile_parts: Compile, metric: str, finding: str) -> No
     assert re.search(finding, str(caught.value))
 
 
-def test_judge_is_awaited(compile_parts: Compile) -> None:
-    """A metric that a judge is to fill in is taken as feedback, and said to wait."""
-    compiled = compile_parts(top=top("{kind: binary, source: {judge: r}}"))
-    assert "m" in compiled.head.metrics
-    assert [warning.problem for warning in compiled.warnings] == ["not yet: no judge fills it in"]
+def test_judged_metrics_take_feedback(compile_parts: Compile) -> None:
+    """A metric that a judge fills in is taken as feedback too."""
+    assert "m" in compile_parts(top=top("{kind: binary, source: {judge: r}}")).head.metrics

@@ -62,12 +62,6 @@ def test_nothing_is_said_where_there_is_no_price(compile_parts: Compile, parts: 
     assert (compiled.warnings, _prices(compiled)) == ((), [None, None])
 
 
-def test_budget_needs_a_price(compile_parts: Compile) -> None:
-    """A budget in dollars makes a local model's missing price worth saying."""
-    warnings = compile_parts(route="shadows: [{variant: b, budget: {usd_per_day: 1}}]").warnings
-    assert any("no price is known for the model 'm' of 'b'" in warning.problem for warning in warnings)
-
-
 def test_prices_may_come_later(tmp_path: Path) -> None:
     """A start need not wait for the list: the same file compiled again once it is there is another table."""
     memo = Memo(PriceList(is_deferred=True))

@@ -90,6 +90,15 @@ def test_developers_are_let_through() -> None:
     assert _compile(FIXED, allows_edits=True).edits["r"].on_edit is OnEdit.ALLOW
 
 
+def test_shadows_are_no_content() -> None:
+    """A shadow, its judge or its budget may change in a reload, and nothing is rolled out for it."""
+    shadows = "shadows: [{variant: b, sample: 20%, noise: 5%, budget: {requests_per_day: 9}}]"
+    before, after = _compile(SPLIT), _compile(SPLIT, shadows, serving=_serving(_compile(SPLIT)))
+    assert _serving(before) == _serving(after)
+    assert before.head.config_hash != after.head.config_hash
+    assert [one.contents for one in before.plans.values()] == [one.contents for one in after.plans.values()]  # type: ignore[union-attr]
+
+
 def test_rules_are_for_fixed_releases() -> None:
     """Control learns what to do when the variant that everybody gets is edited."""
     rule = _compile(FIXED).edits["r"]

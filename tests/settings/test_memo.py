@@ -38,7 +38,14 @@ routes:
     release: {{fixed: {{variant: c}}}}
 """
 _PARTS: dict[str, tuple[str, ...]] = {
-    "top": ("", "# a comment\n\n", "default_provider: q", "default_provider: z", "metrics: {m: {kind: binary}}"),
+    "top": (
+        "",
+        "# a comment\n\n",
+        "default_provider: q",
+        "default_provider: z",
+        "metrics: {m: {kind: binary}}",
+        "metrics: {m: {kind: binary, source: {judge: two, rubric: {file: prompt.md}}}}",
+    ),
     "url": ("'https://p/v1'", "'http://p/v1'", "'ftp://p'"),
     "idle": ("1m", "2m", "soon"),
     "internal": ("", "ann"),
@@ -58,6 +65,8 @@ _PARTS: dict[str, tuple[str, ...]] = {
         "samples: {keep: 1%}",
         "price: {a: {input_usd_per_mtok: 1, output_usd_per_mtok: 1}}",
         "shadows: [{variant: b, judge: {route: two}}]",
+        "shadows: [{variant: b, judge: {route: three, rubric: {file: prompt.md}}}]",
+        "shadows: [{variant: a, sample: 0%}]",
         "guards: [{kind: moderation, provider: q}]",
         "guards: [{kind: pattern, pattern: x, action: block}]",
         "unknown: 1",
@@ -146,6 +155,24 @@ def test_rotated_variable_is_seen(compile_parts_of: Callable[..., dict[str, obje
     before, after = compile_parts_of("k"), compile_parts_of("rotated")
     assert after["two"] != before["two"]
     assert after["one"] is before["one"]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"extra": "shadows: [{variant: b, judge: {route: two, rubric: {file: rubric.md}}}]"},
+        {"top": "metrics: {m: {kind: binary, source: {judge: two, rubric: {file: rubric.md}}}}"},
+    ],
+)
+def test_rubrics_are_read_again(tmp_path: Path, parts: dict[str, str]) -> None:
+    """A rubric that changes in its file reaches the routes that were kept."""
+    memo, found = Memo(), set[str]()
+    (tmp_path / "prompt.md").write_text("Hi")
+    for rubric in ("strict", "kind"):
+        (tmp_path / "rubric.md").write_text(rubric)
+        route = _answer(_text(**parts), tmp_path, {"KEY": "k", "ORG": "o"}, Allocations(), memo)[1][0]  # type: ignore[index]
+        found |= {one.judge.rubric for one in route.shadows} | {one.rubric for one in route.judged}
+    assert found == {"strict", "kind"}
 
 
 def test_kinds_of_numbers_differ() -> None:

@@ -21,10 +21,9 @@ def test_protection_is_refused(compile_parts: Compile, route: str) -> None:
         compile_parts(route=route)
 
 
-@pytest.mark.parametrize("route", ["shadows: [{variant: b}]", "flags: {f: {a: 1}}"])
-def test_watching_is_warned_of(compile_parts: Compile, route: str) -> None:
+def test_watching_is_warned_of(compile_parts: Compile) -> None:
     """What only watches is accepted, and said."""
-    (warning,) = compile_parts(route=route).warnings
+    (warning,) = compile_parts(route="flags: {f: {a: 1}}").warnings
     assert warning.problem.startswith("not yet: ")
 
 

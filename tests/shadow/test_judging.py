@@ -19,6 +19,9 @@ from gateway.record.outcome import Outcome
 from gateway.record.pair import Judged, Pair, PairKind, PairTexts, Side, Vote
 from gateway.shadow.budget import BudgetLedger
 from gateway.shadow.judging import DeskLimits, JudgeDesk
+from gateway.simulator.describe import Behaviour, JudgeBehaviour, ModelBehaviour
+from gateway.simulator.judgement import telling_words
+from gateway.simulator.provider import SimulatedProvider
 from tests.fakes.judge import Answer, FakeJudge, prefer, said, verdict
 from tests.fakes.tables import provider, route, table, variant
 
@@ -58,9 +61,12 @@ class Desk:
 
     async def settle(self) -> dict[str, int]:
         """Wait until nothing waits, and give the counts."""
-        async with asyncio.timeout(5):
-            while (counts := self.desk.counts())["judge_waiting"] or counts["judge_in_flight"]:
-                await asyncio.sleep(0.005)
+        counts = self.desk.counts()
+        for _ in range(1_000):
+            counts = self.desk.counts()
+            if not counts["judge_waiting"] and not counts["judge_in_flight"]:
+                break
+            await asyncio.sleep(0.005)
         return counts
 
 
@@ -251,3 +257,19 @@ async def test_unreadable_scores_are_not_told(tmp_path: Path) -> None:
     assert (judge.told, counts["judge_unreadable"]) == ([], 1)
     _, counts = await _scored(tmp_path, metric, '{"value": false}', status=400)
     assert counts["judge_untold"] == 1
+
+
+async def test_simulated_judge_finds_the_better(tmp_path: Path) -> None:
+    """`sluice provider` judges through the desk: a better variant wins, and one against itself wins as often as not."""
+    judge = ModelBehaviour(judge=JudgeBehaviour(accuracy=0.95))
+    async with SimulatedProvider(Behaviour(models={"judge": judge}), seed=3) as provider:
+        desk = Desk(tmp_path, f"http://127.0.0.1:{provider.port}")
+        for number in range(200):
+            good, same, poor = (" ".join(telling_words(q, 60, at, number)) for at, q in enumerate((0.8, 0.8, 0.5)))
+            desk.desk.take_pair(_pair(number), PairTexts("[]", good, poor if number < 100 else same, 0), RULE)
+        await desk.settle()
+        await desk.desk.close(1)
+    votes = {one.request_id: one.judgement.vote for one in desk.noted}
+    against = [votes[f"sq1_{number}"] for number in range(200)]
+    assert against[:100].count(Vote.PRIMARY) > 2 * against[:100].count(Vote.SHADOW)
+    assert 20 < against[100:].count(Vote.PRIMARY) < 65

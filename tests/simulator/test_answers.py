@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from gateway.simulator.answers import Answer, answer, example_of, quality_from, quality_of, share_of, time_ms_of
+from gateway.simulator.answers import Answer, answer, example_of, quality_from, quality_of, time_ms_of
 from gateway.simulator.answers import choose_error_status as choose_status
+from gateway.simulator.chance import share_of
 from gateway.simulator.describe import Behaviour, ModelBehaviour, QualityPhrase
 from gateway.simulator.question import Api, parse_question
 

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from gateway.settings.document.scalars import Duration, Name, Share
-from gateway.settings.document.section import HeaderValue, Section
+from gateway.settings.document.scalars import Duration, Name, Share, wrong
+from gateway.settings.document.section import HeaderValue, Section, Text
 
 Number = Annotated[float, Field(strict=False, allow_inf_nan=False)]
 """A float that may be written as an integer."""
 
 
 class BudgetSection(Section):
-    """What may be spent."""
+    """What may be spent, at least one of these; days are days of UTC."""
 
-    usd_per_day: Number = Field(ge=0, description="US dollars per day.")
+    usd_per_day: Number | None = Field(default=None, ge=0, description="US dollars per day.")
+    requests_per_day: int | None = Field(default=None, ge=0, description="Requests sent per day.")
+    tokens_per_day: int | None = Field(default=None, ge=0, description="Tokens of prompts and answers per day.")
+    usd_total: Number | None = Field(default=None, ge=0, description="US dollars since the ledger was begun.")
+    requests_total: int | None = Field(default=None, ge=0, description="Requests since the ledger was begun.")
+    tokens_total: int | None = Field(default=None, ge=0, description="Tokens since the ledger was begun.")
+
+    @model_validator(mode="after")
+    def _require_bound(self) -> Self:
+        if all(getattr(self, key) is None for key in type(self).model_fields):
+            raise wrong(problem="this budget bounds nothing", remedy="write how much, as {usd_per_day: 25}")
+        return self
 
 
 class MetricSourceSection(Section):
     """A metric that a judge fills in."""
 
     judge: Name = Field(description="Route of the judge.")
+    rubric: Text | None = Field(default=None, description="What the judge looks for.")
     sample: Share = Field(default=1.0, description="Share of requests that are judged.")
-    budget: BudgetSection | None = None
+    budget: BudgetSection | None = Field(default=None, description="Of the judge's answers.")
 
 
 class MetricSection(Section):

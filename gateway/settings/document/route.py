@@ -17,18 +17,24 @@ from gateway.settings.document.variant import GuardSection, VariantSection
 class ShadowJudgeSection(Section):
     """Who compares a shadow's answers."""
 
-    route: Name
-    rubric: Text | None = None
+    route: Name = Field(description="Route of the judge.")
+    rubric: Text | None = Field(default=None, description="What the judge looks for.")
+    sample: Share = Field(default=1.0, description="Share of the pairs that are judged.")
+    budget: BudgetSection | None = Field(default=None, description="Of the judge's answers.")
 
 
 class ShadowSection(Section):
     """A copy that nobody sees."""
 
     variant: Name
-    sample: Share = 1.0
+    sample: Share = Field(default=1.0, description="Share of users whose requests are copied.")
+    noise: Share = Field(
+        default=0.1, description="Share of the copied requests also sent to the answering variant again."
+    )
     judge: ShadowJudgeSection | None = None
-    budget: BudgetSection | None = None
-    max_in_flight: int = Field(default=32, ge=1)
+    budget: BudgetSection | None = Field(default=None, description="Of the copies.")
+    max_in_flight: int = Field(default=32, ge=1, le=1024, description="Copies on their way at once.")
+    timeout: Duration = Field(default=120.0, description="For the whole of a copy's answer: 120s.")
 
 
 class PriceSection(Section):
