@@ -1,9 +1,10 @@
 """
 `sluice demo`: a simulated provider, a real gateway and the real `openai` client, on this machine.
 
-A story in five acts: 5 % of users get a candidate; one edit makes it 50 % while they talk; a broken
-file changes nothing; a candidate that breaks some answers is rolled back by itself; and what was seen
-is added up. What it claims it has counted, and it exits with 1 when a claim did not hold.
+A story in six acts: 5 % of users get a candidate; one edit makes it 50 % while they talk; a broken
+file changes nothing; a candidate that breaks some answers is rolled back by itself; a shadow that
+answered everything, seen by nobody, is compared; and what was seen is added up. What it claims it has
+counted, and it exits with 1 when a claim did not hold.
 """
 
 from __future__ import annotations
@@ -39,10 +40,13 @@ MOST_OVERTIME_S = 7.0
 ROLLED_BACK_WITHIN_S = 60.0
 """Long before that there is evidence enough; a machine that is very busy takes its time."""
 
+PAIRS_WITHIN_S = 2.0
+"""For the last pairs to be judged and stored."""
+
 MIN_KEPT = 3
 """People of the candidate that must have asked before and after the edit for a claim about them."""
 
-ROUTE = "support"
+ROUTE, MODEL = "support", "sim-small"
 ARMS = ("current", "concise")
 ROLLOUT_ARMS = ("current", "cheaper")
 PLAN = TrafficPlan(route=ROUTE, n_users=200, rate_per_s=40.0, without_user_ratio=0.0, seed=119)
@@ -72,19 +76,29 @@ routes:
         like: current
         system_prompt: {replace: "You are a support agent. Answer in two sentences."}
         params: {set: {temperature: 0.3}}
+      bigger: {like: current, model: sim-bigger}
     release:
       name: support-v8
       split: {arms: {current: 95%, concise: 5%}, baseline: current}
+    shadows: [{variant: bigger, judge: {route: judge, sample: 25%}}]     # copies; nobody sees what it answers
+    samples: {keep: 100%, for: 1d}                   # of these requests the words are kept
+
+  judge:                                             # who compares the answers, asked like any other model
+    variants: {only: {model: sim-judge}}
+    release: {fixed: {variant: only}}
 """
 """The same as configs/demo.yaml."""
 
 BROKEN_SHARE = 0.08
+_LIVELY = "latency_ms: 60, ttft_ms: 90, spread_ratio: 0.25, tokens_per_s: 250, shows_quality: true"
 BEHAVIOUR = f"""\
-default: {{latency_ms: 60, ttft_ms: 90, spread_ratio: 0.25, tokens_per_s: 250}}
+default: {{{_LIVELY}, quality: 0.6}}
 models:
-  sim-shaky: {{latency_ms: 60, ttft_ms: 90, spread_ratio: 0.25, tokens_per_s: 250, error_rate: {BROKEN_SHARE}}}
+  sim-shaky: {{{_LIVELY}, quality: 0.6, error_rate: {BROKEN_SHARE}}}
+  sim-bigger: {{{_LIVELY}, quality: 0.85, output_tokens: 36}}
+  sim-judge: {{latency_ms: 30, tokens_per_s: 1000, judge: {{accuracy: 0.9, position_bias: 0.1}}}}
 """
-"""How the simulated provider behaves: one of its models breaks some of its answers."""
+"""How the simulated provider behaves: one of its models breaks some of its answers, one answers better and longer."""
 
 SPLIT = """\
       name: support-v8
@@ -167,6 +181,7 @@ class Story:
         self._heard = asyncio.Event()
         self._served_ms = 0.0
         self._gone_after_s = 0.0
+        self._report_file = Path()
 
     async def play(self) -> int:
         """Play it to the end; give the exit code."""
@@ -181,6 +196,7 @@ class Story:
             await self._edit()
             await self._break()
             await self._roll_out()
+            await self._compare()
             self._ledger.begin("", self._clock.now_s())
         finally:
             await tasks.close()
@@ -243,7 +259,7 @@ class Story:
     async def _break(self) -> None:
         self._screen.title(3, "A broken file, saved on purpose")
         served = self._cast.config.read_text(encoding="utf-8")
-        broken = served.replace("like: current", "like: curent").replace("concise: 50%", "concise: 60%")
+        broken = served.replace("like: current", "like: curent", 1).replace("concise: 50%", "concise: 60%")
         self._screen.diff(served, broken)
         status = self._cast.status()
         await self._save(broken, lambda now: bool(now["findings"]))
@@ -290,6 +306,19 @@ class Story:
             await asyncio.sleep(0.2)
         return None
 
+    async def _compare(self) -> None:
+        self._screen.title(5, "A shadow: a bigger model answered everything too, and nobody saw it")
+        await asyncio.sleep(PAIRS_WITHIN_S)
+        report, file = await asyncio.to_thread(self._cast.report_shadow, ROUTE)
+        (shadow,) = report["shadows"]
+        self._screen.wrap(shadow["headline"], "yellow")
+        for finding in shadow["findings"]:
+            if finding["is_worse"] or finding["is_better"]:
+                self._screen.wrap(f"- {finding['sentence']}", "dim", hang="  ")
+        self._report_file = file
+        state, n_pairs = shadow["state"], shadow["n_pairs"]
+        self._claim(f"{n_pairs} pairs of answers compared: {state.replace('_', ' ')}", state != "insufficient")
+
     def _tell(self) -> int:
         """Add up, and say what comes next."""
         good = (_SMALL, _HALF, _BROKEN, _AFTER)
@@ -298,7 +327,7 @@ class Story:
         n_asked = sum(self._ledger.n_answered(act) for act in good) + n_failed
         self._claim("every user had one prompt throughout an act", not n_torn)
         self._claim(f"{n_asked} requests without that candidate, {n_failed or 'none'} failed", not n_failed)
-        self._screen.title(5, "What was seen")
+        self._screen.title(6, "What was seen")
         for claim in self.claims:
             self._screen.tick(claim.text, is_so=claim.is_so)
         self._screen.say()
@@ -311,6 +340,7 @@ class Story:
         )
         if held:
             self._screen.say()
+            self._screen.say(f"The shadow's report, with answers side by side: {self._report_file}")
             self._screen.say(next_steps(sys.argv[0], has_checkout=Path("configs/openai.yaml").is_file()))
         return 0 if held else 1
 
@@ -364,7 +394,7 @@ def sentence_for(served_ms: float, gone_after_s: float) -> str:
 
 def rollout_of(config: str) -> str:
     """Give the demo's configuration with a rollout to a model that breaks some of its answers."""
-    return config.replace("    release:\n", f"{CHEAPER}    release:\n").replace(SPLIT, ROLLOUT)
+    return config.replace("    release:\n", f"{CHEAPER}    release:\n", 1).replace(SPLIT, ROLLOUT)
 
 
 def config_for(provider_url: str) -> str:
@@ -377,7 +407,7 @@ def prompts_of(received: list[dict[str, Any]]) -> list[tuple[float, str]]:
     seen: dict[tuple[float, str], int] = {}
     for entry in received:
         body = entry.get("json") or {}
-        if "temperature" in body:
+        if body.get("model") == MODEL and "temperature" in body:
             pair = (body["temperature"], str(body["messages"][0]["content"]))
             seen[pair] = seen.get(pair, 0) + 1
     return sorted(seen, key=lambda pair: -seen[pair])
