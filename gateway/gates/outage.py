@@ -11,16 +11,14 @@ requests fail, runs of a dozen are nothing.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from gateway.gates.facts import ArmFacts, Incident, Judged
-from gateway.stats.outage import run_length
+from gateway.stats.outage import BASELINE_LOOKED_AT, LEAST_BASELINE, LEAST_RUN, recent_rate, run_length
 
-LOOKED_AT = 20
-LEAST_LOOKED_AT = 5
 MAX_RUN_USERS = 512
-LEAST_RUN = 5
 
 
 class Outage(NamedTuple):
@@ -49,21 +47,22 @@ class Outage(NamedTuple):
 class OutageRun:
     """The candidate's unbroken run of failures, and the baseline's last requests."""
 
-    __slots__ = ("_baseline", "_is_safety", "_requests", "_share", "_users")
+    __slots__ = ("_baseline", "_failed", "_is_safety", "_requests", "_share", "_users")
 
     def __init__(self, *, is_safety: bool) -> None:
         """Begin with no run; of unsafe answers, or of failures."""
         self._is_safety = is_safety
+        self._failed: Callable[[Judged], bool] = attrgetter("is_unsafe" if is_safety else "is_failed")
         self._users: set[int] = set()
         self._requests = 0
         self._share = 0.0
-        self._baseline: deque[bool] = deque(maxlen=LOOKED_AT)
+        self._baseline: deque[bool] = deque(maxlen=BASELINE_LOOKED_AT)
 
     def note(self, candidate: ArmFacts | None, baseline: ArmFacts | None, *, share: float) -> None:
         """Follow both arms' requests, oldest first."""
         self._share = share
         if baseline is not None and baseline.requests:
-            self._baseline.extend(self._failed(one) for one in baseline.recent[-LOOKED_AT:])
+            self._baseline.extend(map(self._failed, baseline.recent[-BASELINE_LOOKED_AT:]))
         if candidate is None or not candidate.requests:
             return
         failures = candidate.unsafe if self._is_safety else candidate.failures
@@ -91,12 +90,12 @@ class OutageRun:
         looked_at = failed = 0
         if self._share < 1.0:
             meanwhile = self._requests * (1.0 - self._share) / self._share
-            looked_at = min(LOOKED_AT, int(meanwhile / 2), len(self._baseline))
+            looked_at = min(BASELINE_LOOKED_AT, int(meanwhile / 2), len(self._baseline))
             failed = sum(list(self._baseline)[-looked_at:]) if looked_at else 0
-            if looked_at < LEAST_LOOKED_AT or 2 * failed >= looked_at:
+            if looked_at < LEAST_BASELINE or 2 * failed >= looked_at:
                 return None
-            rate = max(rate, (failed + 1) / (looked_at + 2))
-        needed = max(LEAST_RUN, run_length(rate, requests_expected=requests_expected, alpha=alpha))
+            rate = max(rate, recent_rate(failed, looked_at))
+        needed = run_length(rate, requests_expected=requests_expected, alpha=alpha)
         if len(self._users) < needed:
             return None
         return Outage(len(self._users), needed, self._requests, looked_at, failed, rate, requests_expected)
@@ -109,10 +108,7 @@ class OutageRun:
         """Take back what was dumped."""
         users, self._requests, self._share, baseline = dumped
         self._users = set(users)
-        self._baseline = deque(baseline, maxlen=LOOKED_AT)
-
-    def _failed(self, one: Judged) -> bool:
-        return one.is_unsafe if self._is_safety else one.is_failed
+        self._baseline = deque(baseline, maxlen=BASELINE_LOOKED_AT)
 
     def _break(self) -> None:
         self._users.clear()

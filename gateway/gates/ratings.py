@@ -45,6 +45,10 @@ MAX_PENDING = 8_192
 """Ratings whose attribution window is still open; beyond, every second user by hash."""
 
 
+_Counted = tuple[int, int, float, float]
+"""Arm, user, `x` and its weight."""
+
+
 class Tally(NamedTuple):
     """
     Ratings of one arm over some stretch.
@@ -76,10 +80,13 @@ class ArmDay:
         """Count a rating: `x` of weight `d`."""
         if user & ((1 << self.bits) - 1):
             return
-        pair = self.by_user.setdefault(user, [0.0, 0.0, 0])
-        pair[0] += x
-        pair[1] += d
-        pair[2] += 1
+        pair = self.by_user.get(user)
+        if pair is None:
+            self.by_user[user] = [x, d, 1]
+        else:
+            pair[0] += x
+            pair[1] += d
+            pair[2] += 1
         self.n += 1
         self.sums[0] += x
         self.sums[1] += d
@@ -139,6 +146,7 @@ class RatingRules:
     ) -> None:
         """Count ratings of both arms, given under the candidate's share of those compared."""
         is_completion = signal.kind is SignalKind.COMPLETION
+        counted: list[_Counted] = []
         for arm, ratings, weight in ((0, candidate, 1.0 - share), (1, baseline, share)):
             for rating in ratings:
                 if rating.metric != signal.metric or self._is_late(rating):
@@ -148,7 +156,8 @@ class RatingRules:
                 if open_ms > 0:
                     self._wait(now_ms + open_ms, arm, rating.unit_hash, x, weight)
                 else:
-                    self._note(now_ms, arm, rating.unit_hash, x, weight)
+                    counted.append((arm, rating.unit_hash, x, weight))
+        self._note(now_ms, counted)
 
     def judge(self, now_ms: int, signal: Signal, alpha: float) -> Found | None:
         """Give what the sequence says; at most once a minute."""
@@ -241,9 +250,10 @@ class RatingRules:
         self.lower = None
 
     def _turn(self, now_ms: int) -> None:
-        while self._pending and self._pending[0][0] <= now_ms:
-            _, _, arm, user, x, d = heappop(self._pending)
-            self._note(now_ms, arm, user, x, d)
+        pending, counted = self._pending, []
+        while pending and pending[0][0] <= now_ms:
+            counted.append(heappop(pending)[2:])
+        self._note(now_ms, counted)
         day = (now_ms - self._since_ms) // DAY_MS
         if day != self._day:
             self._day = day
@@ -257,15 +267,22 @@ class RatingRules:
             self._sums = [sum([cell[at] for cell in self._cells]) for at in range(1, 7)]
             self._is_dirty = True
 
-    def _note(self, now_ms: int, arm: int, user: int, x: float, d: float) -> None:
-        self._days[arm].note(user, x, d)
+    def _note(self, now_ms: int, counted: Sequence[_Counted]) -> None:
+        if not counted:
+            return
         start_ms = now_ms - now_ms % CELL_MS
         if not self._cells or self._cells[-1][0] < start_ms:
             self._cells.append([start_ms, 0, 0.0, 0.0, 0, 0.0, 0.0])
-        cell = self._cells[-1]
-        for at, more in ((3 * arm, 1), (3 * arm + 1, x), (3 * arm + 2, d)):
-            cell[1 + at] += more
-            self._sums[at] += more
+        cell, sums, days = self._cells[-1], self._sums, self._days
+        for arm, user, x, d in counted:
+            days[arm].note(user, x, d)
+            at = 3 * arm
+            cell[at + 1] += 1
+            cell[at + 2] += x
+            cell[at + 3] += d
+            sums[at] += 1
+            sums[at + 1] += x
+            sums[at + 2] += d
         self._is_dirty = True
 
     def _open_ms(self, rating: Rating) -> int:

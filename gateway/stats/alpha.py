@@ -68,19 +68,3 @@ def spent(alpha: float, n_resumes: int) -> float:
     (0.00243, 0.00377)
     """
     return sum(alpha_of_life(alpha, life) for life in range(n_resumes + 1))
-
-
-def month_of(held_s: float) -> int:
-    """
-    Give which month of sustained monitoring it is: in each the ledger begins anew.
-
-    Args:
-        held_s: Time since the candidate reached everybody; negative before.
-
-    Returns:
-        0 in the rollout itself and its first 30 days at 100 %, then 1, 2, …
-
-    >>> month_of(-1.0), month_of(86_400.0), month_of(31 * 86_400.0)
-    (0, 0, 1)
-    """
-    return max(0, int(held_s // RENEWED_EVERY_S))

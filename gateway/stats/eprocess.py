@@ -30,7 +30,9 @@ NeurIPS 2022, arXiv:2011.03567. Restarts: decisions.md § 1.1.
 from __future__ import annotations
 
 from collections import deque
+from itertools import islice
 from math import ceil, exp, inf, log
+from operator import add
 from typing import NamedTuple
 
 import msgspec
@@ -225,20 +227,31 @@ class RestartedProcess:
 
     def _found(self) -> tuple[float, Start]:
         if self._best is None:
-            best, log_best, weight = self._whole, _log_mixed(self._whole.logs) + log(0.5), 0.5
-            sums, shared = _Row(0), log(2 * self._n_starts)
-            for row in self._rows:
-                sums = sums.plus(row)
+            log_best, at = _log_mixed(self._whole.logs) + log(0.5), -1
+            # Only logarithms are added up for every start; who failed, for the best one alone.
+            logs, shared = [0.0] * len(HAZARDS), log(2 * self._n_starts)
+            for index, row in enumerate(self._rows):
+                logs = list(map(add, logs, row.logs))
                 # Stakes add up to 1, so a mixture is never above its largest part; most starts are far below.
-                if max(sums.logs) - shared <= log_best:
+                if max(logs) - shared <= log_best:
                     continue
-                log_e = _log_mixed(sums.logs) - shared
+                log_e = _log_mixed(logs) - shared
                 if log_e > log_best:
-                    best, log_best, weight = sums, log_e, 1 / (2 * self._n_starts)
+                    log_best, at = log_e, index
+            best, weight = self._whole, 0.5
+            if at >= 0:
+                best, weight = self._seen_by(at), 1 / (2 * self._n_starts)
             since = self._since_unix_ms + best.index * self._restart_ms
             own = _exp(_log_mixed(best.logs))
             self._best = _exp(log_best), Start(since, own, best.candidate, best.baseline, weight)
         return self._best
+
+    def _seen_by(self, at: int) -> _Row:
+        """Give what the start of the row `at` has seen."""
+        seen = _Row(0)
+        for row in islice(self._rows, at + 1):
+            seen = seen.plus(row)
+        return seen
 
     def _opened(self, index: int) -> _Row:
         before, self._total = self._total, _Row(0)
@@ -291,13 +304,13 @@ class _Row:
         self.baseline = 0
 
     def note(self, terms: _Terms, *, is_candidate: bool) -> None:
-        self.logs = [before + term for before, term in zip(self.logs, terms, strict=True)]
+        self.logs = list(map(add, self.logs, terms))
         self.candidate += is_candidate
         self.baseline += not is_candidate
 
     def plus(self, later: _Row) -> _Row:
         both = _Row(later.index)
-        both.logs = [one + other for one, other in zip(self.logs, later.logs, strict=True)]
+        both.logs = list(map(add, self.logs, later.logs))
         both.candidate = self.candidate + later.candidate
         both.baseline = self.baseline + later.baseline
         return both

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import floor, log
-from typing import Protocol
 
 LEAST_RUN = 5
 """Fewer users in a row prove nothing even where nobody ever failed."""
@@ -12,18 +10,6 @@ LEAST_RUN = 5
 BASELINE_LOOKED_AT = 20
 LEAST_BASELINE = 5
 """With fewer of the baseline's requests known, an outage of both arms cannot be told from one of the candidate."""
-
-
-class Request(Protocol):
-    """One request that counts."""
-
-    @property
-    def unit_hash(self) -> int:
-        """Who."""
-
-    @property
-    def is_failed(self) -> bool:
-        """Whether it failed."""
 
 
 def run_length(rate: float, *, requests_expected: int, alpha: float) -> int:
@@ -83,28 +69,3 @@ def recent_rate(failed: int, looked_at: int) -> float:
     (0.045, 8)
     """
     return (failed + 1) / (looked_at + 2)
-
-
-def is_total_outage(candidate: Sequence[Request], baseline: Sequence[Request], *, users: int) -> bool:
-    """
-    Tell whether the candidate is down while the baseline is not.
-
-    Args:
-        candidate: Its last requests, oldest first; at least as many as the run could be long.
-        baseline: Its last requests of the same time, oldest first; the last 20 are looked at.
-        users: Distinct users the unbroken run of failures at the end must have: `run_length`. Requests of a user
-            who is in the run already neither lengthen nor break it as long as they fail.
-
-    Returns:
-        True when the run is long enough and fewer than half of the baseline's requests failed. False with fewer than
-        5 known of the baseline: missing data is nobody's outage.
-    """
-    in_run: set[int] = set()
-    for request in reversed(candidate):
-        if not request.is_failed or len(in_run) >= users:
-            break
-        in_run.add(request.unit_hash)
-    looked_at = baseline[-BASELINE_LOOKED_AT:]
-    if len(in_run) < users or len(looked_at) < LEAST_BASELINE:
-        return False
-    return 2 * sum(request.is_failed for request in looked_at) < len(looked_at)

@@ -196,6 +196,34 @@ def bucket_at(sketch: Mapping[int, int], q: float) -> int:
     raise ValueError(msg)
 
 
+def without_largest(by_unit: Sequence[Mapping[int, int]], q: float, n: int) -> list[Mapping[int, int]]:
+    """
+    Give all but the `n` units that hold the quantile up: those with most values above it.
+
+    Args:
+        by_unit: A sketch per unit.
+        q: In (0, 1).
+        n: At least 0; all are left out where there are no more.
+
+    Raises:
+        ValueError: `q` is outside (0, 1).
+
+    >>> without_largest([{0: 9}, {0: 5, 9: 4}, {0: 8, 9: 1}], 0.5, 1)
+    [{0: 9}, {0: 8, 9: 1}]
+    """
+    if not 0 < q < 1:
+        msg = f"q lies in (0, 1), not {q}"
+        raise ValueError(msg)
+    units = [sketch for sketch in by_unit if sketch]
+    if len(units) <= n:
+        return []
+    cut = bucket_at(merged(units), q)
+    # Of any unit's values a share 1 - q may be above: many requests alone hold nothing up.
+    beyond = [sum(count * ((bucket > cut) - (1 - q)) for bucket, count in sketch.items()) for sketch in units]
+    kept = sorted(range(len(units)), key=beyond.__getitem__)[: len(units) - n]
+    return [units[at] for at in sorted(kept)]
+
+
 @dataclass(frozen=True, slots=True)
 class QuantileRatio:
     """

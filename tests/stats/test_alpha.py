@@ -6,7 +6,7 @@ from math import pi
 
 import pytest
 
-from gateway.stats.alpha import alpha_of_life, alpha_of_round, month_of, spent
+from gateway.stats.alpha import alpha_of_life, alpha_of_round, spent
 
 DAY_S = 86_400.0
 
@@ -30,14 +30,6 @@ def test_a_life_spends_less_than_the_one_before() -> None:
 def test_rounds_count_from_one() -> None:
     """Round r of a ladder is the life after r − 1 resumes."""
     assert alpha_of_round(0.05, 4) == alpha_of_life(0.05, 3)
-
-
-@pytest.mark.parametrize(
-    ("held_s", "month"), [(-5.0, 0), (0.0, 0), (29.9 * DAY_S, 0), (30 * DAY_S, 1), (95 * DAY_S, 3)]
-)
-def test_months(held_s: float, month: int) -> None:
-    """Alpha is renewed every 30 days after 100 %."""
-    assert month_of(held_s) == month
 
 
 @pytest.mark.parametrize(("alpha", "n"), [(0.0, 0), (1.0, 0), (0.05, -1)])

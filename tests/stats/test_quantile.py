@@ -20,6 +20,7 @@ from gateway.stats.quantile import (
     quantile_ratio,
     sketch_of,
     value_of,
+    without_largest,
 )
 
 VALUES = st.lists(st.floats(0.001, 1e9), min_size=1, max_size=60)
@@ -108,3 +109,12 @@ def test_ratio_sees_double() -> None:
     assert found is not None
     assert found.interval.low > 1.2
     assert 1.6 < found.ratio < 2.5
+
+
+def test_without_largest() -> None:
+    """Who has most values above the quantile is left out, not who has most values; of too few nobody is left."""
+    many, slow, fast = {0: 400}, {0: 2, 50: 8}, {0: 10}
+    assert without_largest([many, slow, {}, fast], 0.95, 1) == [many, fast]
+    assert without_largest([many, slow], 0.95, 2) == []
+    with pytest.raises(ValueError, match="not"):
+        without_largest([many], 1.0, 1)
