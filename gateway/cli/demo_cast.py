@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -121,6 +121,28 @@ class Cast:
             f"{self.provider_url.removesuffix('/v1')}/sim/received?limit={limit}"
         )
         return received
+
+    def report_shadow(self, route: str) -> tuple[dict[str, Any], Path]:
+        """
+        Have a shadow's report written where it outlives the demo; give it as JSON, and the file.
+
+        Raises:
+            DemoError: There is none.
+        """
+        file = Path(gettempdir()) / "sluice-shadow-report.html"
+        self._run("report", "shadow", route, "--format", "html", "--out", str(file))
+        report: dict[str, Any] = orjson.loads(self._run("report", "shadow", route, "--json"))
+        return report, file
+
+    def _run(self, *arguments: str) -> bytes:
+        command = [sys.executable, "-m", "gateway", *arguments, "--state", str(self.folder / "state")]
+        done = subprocess.run(
+            command, capture_output=True, env=environment_of_cast(os.environ), timeout=30, check=False
+        )
+        if done.returncode not in (0, 1):
+            message = f"`sluice {arguments[0]}` failed:\n{done.stderr.decode(errors='replace')}"
+            raise DemoError(message)
+        return done.stdout
 
     def log_of(self, command: str) -> str:
         """Give the last lines that a process wrote to its log."""

@@ -1,66 +1,94 @@
-"""`sluice report rollout ROUTE`: what happened, on what evidence, to how many users."""
+"""`sluice report`: what happened in a rollout, or what a shadow answered, for people and for scripts."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from gateway.cli.client import add_client_arguments
+from gateway.cli.report_shadow import add_shadow_arguments, shadow_summary
 from gateway.cli.rollout_source import find_rollout
-from gateway.cli.terminal import say, say_json, warn
+from gateway.cli.terminal import say, warn
 from gateway.clock import SystemClock
-from gateway.report.rollout_html import render_html
-from gateway.report.rollout_json import render_json
-from gateway.report.rollout_summary import RolloutSummary, summarize
-from gateway.report.rollout_text import render_text
+
+if TYPE_CHECKING:
+    from gateway.report.rollout_summary import RolloutSummary
 
 NAME = "report"
-HELP = "report on a rollout: what happened, on what evidence, to how many users"
+HELP = "report on a rollout, or on a shadow: the verdict first, then the evidence"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is reported on, how, and where it goes."""
-    parser.add_argument("kind", choices=("rollout",), help="what is reported on")
-    parser.add_argument("name", metavar="ROUTE", help="the route's or the release's name")
+    parser.add_argument("kind", choices=("rollout", "shadow"), help="what is reported on")
+    parser.add_argument("name", metavar="ROUTE", help="the route's name; of a rollout the release's too")
     parser.add_argument("--format", choices=("text", "json", "html"), default="text", help="text; html is one file")
     parser.add_argument("--json", action="store_true", help="the same as --format json")
     parser.add_argument("--out", type=Path, metavar="FILE", help="instead of stdout")
+    add_shadow_arguments(parser)
     add_client_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the report; give 0, or 2 when there is no such rollout."""
+    """Write the report; give 0, 1 where a shadow is worse, or 2 when there is none."""
+    format_ = "json" if args.json else args.format
+    code, content = _shadow(args, format_) if args.kind == "shadow" else _rollout(args, format_)
+    if content is None:
+        return code
+    if args.out is None:
+        sys.stdout.write(content)
+        return code
+    try:
+        args.out.write_text(content, encoding="utf-8")
+    except OSError as error:
+        warn(f"sluice: cannot write {args.out}: {error.strerror}")
+        return 2
+    say(f"wrote {args.out}")
+    return code
+
+
+def _shadow(args: argparse.Namespace, format_: str) -> tuple[int, str | None]:
+    from gateway.gates.shadow_verdict import ShadowState
+    from gateway.report.shadow_html import render_shadow_html
+    from gateway.report.shadow_json import render_shadow_json
+    from gateway.report.shadow_text import render_shadow_text
+
+    summary = shadow_summary(args)
+    if summary is None:
+        return 2, None
+    is_worse = any(shadow.state in (ShadowState.WORSE, ShadowState.MIXED) for shadow in summary.shadows)
+    if format_ == "json":
+        content = _json(render_shadow_json(summary))
+    else:
+        content = render_shadow_html(summary) if format_ == "html" else f"{render_shadow_text(summary)}\n"
+    return int(is_worse), content
+
+
+def _rollout(args: argparse.Namespace, format_: str) -> tuple[int, str | None]:
+    from gateway.report.rollout_summary import summarize
+
     found = find_rollout(args)
     if found.is_offline:
         warn("no gateway answers: this is what the state directory keeps, without live gates, signals and user counts")
     if found.rollout is not None and "phase" not in found.rollout:
         warn(f"sluice: {args.name} is a split; `report rollout` is for rollouts")
-        return 2
-    summary = summarize(found.rollout, found.entries, now_unix_ms=SystemClock().unix_ms())
-    format_ = "json" if args.json else args.format
-    if args.out is not None:
-        return _write(args.out, summary, format_)
+        return 2, None
+    return 0, _rendered(summarize(found.rollout, found.entries, now_unix_ms=SystemClock().unix_ms()), format_)
+
+
+def _rendered(summary: RolloutSummary, format_: str) -> str:
+    from gateway.report.rollout_html import render_html
+    from gateway.report.rollout_json import render_json
+    from gateway.report.rollout_text import render_text
+
     if format_ == "json":
-        say_json(render_json(summary))
-    elif format_ == "html":
-        sys.stdout.write(render_html(summary))
-    else:
-        say(render_text(summary))
-    return 0
+        return _json(render_json(summary))
+    return render_html(summary) if format_ == "html" else f"{render_text(summary)}\n"
 
 
-def _write(file: Path, summary: RolloutSummary, format_: str) -> int:
-    if format_ == "json":
-        import orjson
+def _json(rendered: dict[str, Any]) -> str:
+    import orjson
 
-        content = orjson.dumps(render_json(summary), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-    else:
-        content = (render_html(summary) if format_ == "html" else render_text(summary) + "\n").encode()
-    try:
-        file.write_bytes(content)
-    except OSError as error:
-        warn(f"sluice: cannot write {file}: {error.strerror}")
-        return 2
-    say(f"wrote {file}")
-    return 0
+    return orjson.dumps(rendered, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()

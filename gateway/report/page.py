@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 
-def page(title: str, body: str) -> str:
+def page(title: str, body: str, style: str = "") -> str:
     """
     Give a whole HTML file.
 
@@ -14,6 +14,7 @@ def page(title: str, body: str) -> str:
     Args:
         title: As it is; escaped here.
         body: HTML, escaped by whoever made it.
+        style: CSS of this kind of report, beside what all have; nothing that anybody else wrote.
     """
     return f"""<!doctype html>
 <html lang="en">
@@ -24,7 +25,7 @@ def page(title: str, body: str) -> str:
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <title>{escape(title)}</title>
-<style>{_STYLE}</style>
+<style>{_STYLE}{style}</style>
 </head>
 <body>
 <main>

@@ -45,10 +45,12 @@ def test_demo_holds_and_cleans_up(tmp_path: Path) -> None:
     """It ends with 0, every claim ticked, the way on named, and no file left."""
     done = subprocess.run(COMMAND, cwd=ROOT, env=environment(tmp_path), capture_output=True, text=True, timeout=115)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count("✓") == 11 and "✗" not in done.stdout and "\x1b" not in done.stdout
+    assert done.stdout.count("✓") == 12 and "✗" not in done.stdout and "\x1b" not in done.stdout
     assert "sluice.yaml:19:15 routes.support.variants.concise.like" in done.stdout
     assert "serve --config configs/openai.yaml" in done.stdout
-    assert list(tmp_path.iterdir()) == []
+    report = tmp_path / "sluice-shadow-report.html"
+    assert str(report) in done.stdout and "<html" in report.read_text()
+    assert list(tmp_path.iterdir()) == [report]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -67,9 +69,11 @@ def test_prompts_are_counted() -> None:
     """What a provider received is summed up as prompts, most common first; other calls do not count."""
 
     def entry(prompt: str, temperature: float) -> dict[str, Any]:
-        return {"json": {"temperature": temperature, "messages": [{"role": "system", "content": prompt}]}}
+        messages = [{"role": "system", "content": prompt}]
+        return {"json": {"model": "sim-small", "temperature": temperature, "messages": messages}}
 
-    received: list[dict[str, Any]] = [entry("b", 0.3), entry("a", 0.7), {"json": None}, {}, entry("a", 0.7)]
+    copied = {"json": entry("a", 0.7)["json"] | {"model": "sim-bigger"}}
+    received: list[dict[str, Any]] = [entry("b", 0.3), entry("a", 0.7), {"json": None}, {}, entry("a", 0.7), copied]
     assert prompts_of(received) == [(0.7, "a"), (0.3, "b")]
 
 
