@@ -15,9 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.machine import Machine, observe_machine
+from bench.proofs.controller import prove_controller
 from bench.proofs.latency import prove_latency
 from bench.proofs.peeking import prove_anytime, prove_peeking
-from bench.proofs.rows import Part, Row, render_rows, write_between_markers
+from bench.proofs.requests import prove_requests
+from bench.proofs.rows import ManyRuns, Part, Row, render_rows, write_between_markers
+from bench.proofs.scenarios import prove_scenarios
 from bench.proofs.shares import prove_shares
 from bench.proofs.trips import (
     prove_bad_hours,
@@ -33,6 +36,7 @@ SMOKE_SCALE = 0.01
 PARTS: dict[str, Part] = {
     "peeking": prove_peeking,
     "anytime": prove_anytime,
+    "requests": prove_requests,
     "shares": prove_shares,
     "detection": prove_detection,
     "outages": prove_total_outages,
@@ -41,12 +45,17 @@ PARTS: dict[str, Part] = {
     "latency": prove_latency,
     "false-alarms": prove_false_alarms,
 }
+MANY: dict[str, ManyRuns] = {"scenarios": prove_scenarios, "controller": prove_controller}
+"""Parts whose runs are shared among processes."""
+
+NAMES = (*PARTS, *MANY)
 
 
 def parse_flags(argv: Sequence[str]) -> argparse.Namespace:
     """Give the flags."""
     parser = argparse.ArgumentParser(prog="python -m bench.proofs", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="NAME", help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--only", nargs="+", choices=NAMES, metavar="NAME", help=f"of {', '.join(NAMES)}")
+    parser.add_argument("--processes", type=int, default=2, help=f"at once, in {' and '.join(MANY)} (2)")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--smoke", action="store_true", help="a hundredth of the size: only shows that it runs")
     size.add_argument("--scale", type=float, default=1.0, help="runs, as a share of full size")
@@ -54,10 +63,13 @@ def parse_flags(argv: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def render_part(rows: Sequence[Row], *, machine: Machine, scale: float, took_s: float, today: str) -> str:
+def render_part(
+    rows: Sequence[Row], *, machine: Machine, scale: float, took_s: float, today: str, cores: int = 1
+) -> str:
     """Give a part's table, with when, how large and on what it was simulated."""
     size = "at full size" if scale == 1 else f"at {scale:g} of full size"
-    said = f"Simulated {today} {size} in {took_s:.0f} s on one core, {machine.system}, Python {machine.python}."
+    on = "one core" if cores == 1 else f"{cores} cores"
+    said = f"Simulated {today} {size} in {took_s:,.0f} s on {on}, {machine.system}, Python {machine.python}."
     return f"{said}\n\n{render_rows(rows)}"
 
 
@@ -68,12 +80,13 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write("a smoke run proves nothing, so it is not written down\n")
         return 2
     scale, machine, is_met = SMOKE_SCALE if flags.smoke else flags.scale, observe_machine(), True
-    for name in flags.only or PARTS:
+    for name in flags.only or NAMES:
         sys.stderr.write(f"{name} …\n")
         begun_s = time.perf_counter()
-        rows = PARTS[name](scale)
+        cores = flags.processes if name in MANY else 1
+        rows = MANY[name](scale, cores) if name in MANY else PARTS[name](scale)
         took_s, today = time.perf_counter() - begun_s, datetime.now(UTC).date().isoformat()
-        text = render_part(rows, machine=machine, scale=scale, took_s=took_s, today=today)
+        text = render_part(rows, machine=machine, scale=scale, took_s=took_s, today=today, cores=cores)
         sys.stdout.write(f"## {name}\n\n{text}\n\n")
         sys.stdout.flush()
         is_met = is_met and all(row.is_met for row in rows)

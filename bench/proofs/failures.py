@@ -24,7 +24,8 @@ Flags = NDArray[np.bool_]
 EVERY_S = 600.0
 LIVES = 144
 WINDOW_S = 900.0
-CHUNK_CELLS = 100_000
+GROUP = 16
+"""Starts that are computed together: their lives overlap in all but a few hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +99,13 @@ def crossings(
     newest = np.minimum(due, n_starts - 1)
     first = _first_counted(failures.user, newest)
     stage = failures.ramp.stage_at(failures.at_s)
-    pays = np.array([[log_factors(w, is_candidate=c) for c in (False, True)] for w in failures.ramp.shares])
-    found = [_whole(failures, first, pays[stage, failures.is_candidate.astype(int)], log_floor)]
-    # What no start counts is left out of the rows, so that they are short.
+    found = [_whole(failures, first, _pays(failures.ramp)[stage, failures.is_candidate.astype(int)], log_floor)]
+    # What no start counts is left out, so that the rows are short.
     kept = np.flatnonzero((first <= newest) & (newest >= 1))
     if kept.size:
-        rows = _Rows(
-            due[kept], first[kept], failures.is_candidate[kept], stage[kept], pays, np.array(failures.ramp.shares)
-        )
+        rows = _Rows(failures, kept, due, first, lives)
         shared = log_floor + np.log(2 * n_starts)
-        above = rows.above(n_starts, lives, shared)
+        above = rows.above(n_starts, shared)
         found.extend(part._replace(event=kept[part.event], log_e=part.log_e - np.log(2 * n_starts)) for part in above)
     return _by_time(found)
 
@@ -122,64 +120,61 @@ def _by_time(found: list[Crossings]) -> Crossings:
     return Crossings(event[order], start[order], log_e[order], candidate[order], baseline[order])
 
 
-@dataclass(frozen=True, slots=True)
 class _Rows:
-    due: Ints
-    first: Ints
-    is_candidate: Flags
-    stage: Ints
-    pays: Floats
-    shares: Floats
+    """Failures as columns and starts as rows; a failure is counted by the starts from `oldest` to `newest`."""
 
-    def above(self, n_starts: int, lives: int, log_floor: float) -> Iterator[Crossings]:
-        starts = np.arange(1, n_starts)
-        begin = np.searchsorted(self.due, starts)
-        end = np.searchsorted(self.due, starts + lives)
-        alive = end > begin
-        starts, begin, end = starts[alive], begin[alive], end[alive]
-        is_mixed = self.stage[begin] != self.stage[end - 1]
-        for mixed in (False, True):
-            picked = np.flatnonzero(is_mixed == mixed)
-            at = 0
-            while at < picked.size:
-                width = int((end - begin)[picked[at : at + 64]].max())
-                step = max(1, min(64, CHUNK_CELLS // width))
-                chunk = picked[at : at + step]
-                at += step
-                yield self._chunk(starts[chunk], begin[chunk], end[chunk], log_floor, is_mixed=mixed)
+    def __init__(self, failures: Failures, kept: Ints, due: Ints, first: Ints, lives: int) -> None:
+        self.lives = lives
+        self.newest = due[kept].astype(np.int32)
+        self.oldest = np.maximum(first[kept], self.newest - lives + 1).astype(np.int32)
+        self.is_candidate = failures.is_candidate[kept]
+        self.stage = failures.ramp.stage_at(failures.at_s[kept])
+        self.pays = _pays(failures.ramp)
+        self.shares = np.array(failures.ramp.shares)
 
-    def _chunk(self, starts: Ints, begin: Ints, end: Ints, log_floor: float, *, is_mixed: bool) -> Crossings:
-        index = begin[:, None] + np.arange(int((end - begin).max()))
-        inside = index < end[:, None]
-        index = np.minimum(index, self.due.size - 1)
-        counted = inside & (self.first[index] <= starts[:, None])
-        n_all = counted.cumsum(axis=1, dtype=np.int32)
-        cells = np.flatnonzero(counted & self.is_candidate[index])
-        row = cells // index.shape[1]
-        candidate = np.arange(1, cells.size + 1) - np.searchsorted(row, np.arange(starts.size))[row]
-        seen = n_all.ravel()[cells].astype(np.int64)
-        if not is_mixed and log_floor > 0:
-            # Log e is at most n·KL(c/n, w), and that at most χ²: what is not far above its share need not be computed.
-            w = self.shares[self.stage[begin]][row]
-            above = candidate - seen * w
-            far = np.flatnonzero((above > 0) & (above * above >= log_floor * seen * w * (1 - w)))
-            cells, row, candidate, seen = cells[far], row[far], candidate[far], seen[far]
+    def above(self, n_starts: int, log_floor: float) -> Iterator[Crossings]:
+        for first in range(1, n_starts, GROUP):
+            starts = np.arange(first, min(first + GROUP, n_starts), dtype=np.int32)
+            begin = int(np.searchsorted(self.newest, starts[0]))
+            end = int(np.searchsorted(self.newest, starts[-1] + self.lives))
+            mine = begin + np.flatnonzero(self.is_candidate[begin:end])
+            if mine.size:
+                yield self._group(starts[:, None], slice(begin, end), mine, log_floor)
+
+    def _group(self, starts: NDArray[np.int32], columns: slice, mine: Ints, log_floor: float) -> Crossings:
+        counted = (self.oldest[columns] <= starts) & (starts <= self.newest[columns])
+        at = mine - columns.start
+        seen = counted.cumsum(axis=1, dtype=np.int32)[:, at].astype(np.int64)
+        is_counted = counted[:, at]
+        candidate = is_counted.cumsum(axis=1)
+        # Log e is at most n·KL(c/n, w), and that at most χ², w being the least share: what is not far above is left.
+        w = float(self.shares[self.stage[columns]].min())
+        above = candidate - seen * w
+        is_far = is_counted & (above > 0)
+        if log_floor > 0:
+            is_far &= above * above >= log_floor * seen * w * (1 - w)
+        row, cell = np.nonzero(is_far)
+        candidate, seen = candidate[row, cell], seen[row, cell]
         # Every failure pays -ln(1 + w(ψ-1)), and the candidate's ln ψ more.
         logs = candidate[:, None] * (self.pays[0, 1] - self.pays[0, 0])
-        if is_mixed:
-            stages = self.stage[index]
-            for stage in range(int(self.stage[begin].min()), int(self.stage[end - 1].max()) + 1):
-                n_stage = (counted & (stages == stage)).cumsum(axis=1, dtype=np.int32).ravel()[cells]
+        stages = self.stage[columns]
+        if row.size and stages[0] == stages[-1]:
+            logs += seen[:, None] * self.pays[stages[0], 0]
+        elif row.size:
+            for stage in range(int(stages[0]), int(stages[-1]) + 1):
+                n_stage = (counted & (stages == stage)).cumsum(axis=1, dtype=np.int32)[row, at[cell]]
                 logs += n_stage[:, None] * self.pays[stage, 0]
-        else:
-            logs += seen[:, None] * self.pays[self.stage[begin], 0][row]
         high = np.flatnonzero(logs.max(axis=1, initial=-np.inf) >= log_floor)
         log_e = mixed_log(logs[high])
         kept = high[log_e >= log_floor]
         log_e = log_e[log_e >= log_floor]
-        return Crossings(
-            index.ravel()[cells[kept]], starts[row[kept]], log_e, candidate[kept], (seen - candidate)[kept]
-        )
+        start = starts[row[kept], 0].astype(np.int64)
+        return Crossings(mine[cell[kept]], start, log_e, candidate[kept], (seen - candidate)[kept])
+
+
+def _pays(ramp: Ramp) -> Floats:
+    """Give (stages, 2, hazards): what a failure of the baseline and of the candidate pays."""
+    return np.array([[log_factors(w, is_candidate=c) for c in (False, True)] for w in ramp.shares])
 
 
 def _whole(failures: Failures, first: Ints, pay: Floats, log_floor: float) -> Crossings:

@@ -9,6 +9,7 @@ minute is a test. Where a sub-window would hold more rows than are kept, users a
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, log
@@ -64,7 +65,7 @@ class Load:
         """Give an arm's durations in so many sub-windows."""
         times = 1.0 if is_candidate else (1 - self.share) / self.share
         rows = ceil(self.requests * times / N_CELLS)
-        users = max(LEAST_USERS, round(2 * self.requests * times / self.per_user))
+        users = max(2 * LEAST_USERS, round(2 * self.requests * times / self.per_user))
         while rows > MAX_ROWS:
             rows, users = rows // 2, users // 2
         appetite, slow = chance.gamma(1.0, 1.0, users) + 1e-9, chance.standard_normal(users, np.float32)
@@ -114,10 +115,11 @@ class Durations:
 def prove_latency(scale: float) -> list[Row]:
     """Let arms that are alike run for three weeks, by traffic; then let the candidate take 2.5 times as long."""
     runs, rows, seed = max(2, round(1_000 * scale)), list[Row](), 0
-    hard = Load(225, 0.5, per_user=6.0, likeness=0.5)
+    hard = Load(225, 0.5, per_user=3.75, likeness=0.5)
     for load in (*(Load(n) for n in (225, 500, 2_000, 20_000)), Load(225, 0.5), hard):
         seed += 1
         found = [_acts(np.random.default_rng([67, seed, run]), load) for run in range(runs)]
+        sys.stderr.write(f"  {_words(load)}: {sum(one is not None for one, _ in found)} of {runs}\n")
         rows.append(false_row(f"{_words(load)}: false in 21 days", sum(one is not None for one, _ in found), runs))
         once = render_share(sum(two is not None for _, two in found), runs)
         rows.append(Row("… with a bound for one look, and its slowest users counted", once))

@@ -45,8 +45,6 @@ def compile_plans(more: str = "") -> dict[ChangeType, RolloutPlan]:
     with TemporaryDirectory() as directory:
         path = Path(directory) / "sluice.yaml"
         path.write_text(text)
-        compiled = compile_config(
-            path, environ={"KEY": "none"}, version=0, seal_key=bytes(32), previous=Allocations()
-        )
+        compiled = compile_config(path, environ={"KEY": "none"}, version=0, seal_key=bytes(32), previous=Allocations())
     plans = (plan for plan in compiled.plans.values() if isinstance(plan, RolloutPlan))
     return {plan.change_type: plan for plan in plans}

@@ -1,4 +1,4 @@
-"""`sluice export`: exposures, outcomes, feedback or samples as CSV or JSON lines, for a warehouse or a notebook."""
+"""`sluice export`: exposures, outcomes, feedback, samples or pairs as CSV or JSON lines, for whoever computes on."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ import orjson
 from gateway.cli.terminal import warn
 from gateway.errors import StateError
 from gateway.record.batch import StoreError
+from gateway.record.copied import salt_of
+from gateway.record.pair import PairKind
 
 if TYPE_CHECKING:
     from gateway.record.store.reader import Reader, Within
 
 NAME = "export"
-HELP = "write exposures, outcomes, feedback or samples as CSV or JSON lines"
+HELP = "write exposures, outcomes, feedback, samples or shadow pairs as CSV or JSON lines"
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _ENCODE_AT_ONCE = 500
@@ -34,7 +36,7 @@ Line = Callable[[Mapping[str, Any]], bytes]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what to write, how much of it, and where."""
-    parser.add_argument("what", choices=("exposures", "outcomes", "feedback", "samples"))
+    parser.add_argument("what", choices=("exposures", "outcomes", "feedback", "samples", "pairs"))
     parser.add_argument("--format", choices=("csv", "jsonl"), default="csv", help="csv")
     parser.add_argument("--route", help="of this route only")
     parser.add_argument("--since", type=unix_ms_of, metavar="T", help="from this time: 2026-11-22, 2026-11-22T10:00Z")
@@ -126,16 +128,18 @@ async def _export(args: argparse.Namespace) -> None:
 async def _users_by_unit(reader: Reader, file: Path) -> dict[tuple[str, int], str]:
     from gateway.record.store.forget import hashes_of
 
-    releases = await reader.releases()
+    salts = await reader.salts()
     lines = await asyncio.to_thread(file.read_text, encoding="utf-8")
     users = [line.strip() for line in lines.splitlines() if line.strip()]
-    return {unit: user for user in users for unit in hashes_of(user, releases).items()}
+    return {unit: user for user in users for unit in hashes_of(user, salts).items()}
 
 
 async def _write(
     args: argparse.Namespace, reader: Reader, within: Within, users: Mapping[tuple[str, int], str]
 ) -> None:
-    rows: AsyncIterator[Any] = getattr(reader, args.what)(within)
+    rows: AsyncIterator[Any] = (
+        reader.exported_pairs(within) if args.what == "pairs" else getattr(reader, args.what)(within)
+    )
     line = json_line if args.format == "jsonl" else csv_line
     columns = reader.columns_of(args.what)
     names = columns if args.users is None else [*columns, "user"]
@@ -158,8 +162,11 @@ def _shown(values: dict[str, Any], users: Mapping[tuple[str, int], str] | None) 
     unit_hash = values["unit_hash"] & _64_BITS
     # Digits of a base that no notebook rounds to a float.
     values["unit_hash"] = f"{unit_hash:016x}"
+    is_pair = "shadow_variant" in values
+    if is_pair:
+        values["kind"] = PairKind(values["kind"]).name.lower()
     if users is not None:
-        values["user"] = users.get((values["release"], unit_hash))
+        values["user"] = users.get((salt_of(values["route"]) if is_pair else values["release"], unit_hash))
     return values
 
 

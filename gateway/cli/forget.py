@@ -51,7 +51,7 @@ async def _forget(args: argparse.Namespace) -> int:
         await store.reader.check()
         # A release is known by what follows from its outcomes, and that may wait.
         await store.settle()
-        return await store.forget(list(hashes_of(args.user, await store.reader.releases()).values()))
+        return await store.forget(list(hashes_of(args.user, await store.reader.salts()).values()))
     finally:
         await store.close()
         if held is not None:

@@ -10,8 +10,9 @@ whatever is not settled goes over it in its old order; control and store know by
 
 What is kept is bounded in rows and bytes. Beyond that the newest are dropped and counted by reason; they get no
 number, so the numbers of a worker have no gaps and `noted = settled + waiting + dropped` holds at any moment.
-Feedback takes the same connection, and its giver waits for the receipt. Samples take what room is left on it: they
-are neither numbered nor settled, and beyond bounds of their own they are dropped and counted.
+Feedback takes the same connection, and its giver waits for the receipt. Samples and pairs take what room is left on it:
+they are neither numbered nor settled, and beyond bounds of their own they are dropped and counted. Counts of copies are
+added up until control has kept them.
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ from typing import NamedTuple, cast
 
 import msgspec
 
+from gateway.clock import Clock, SystemClock
 from gateway.errors import OverloadedError
 from gateway.record.batch import EncodedBatch, list_of_encoded
 from gateway.record.feedback import Feedback, Receipt
 from gateway.record.frames import (
     Ack,
+    Counted,
     FrameError,
     FrameReader,
     Handed,
@@ -45,7 +48,11 @@ from gateway.record.frames import (
     encode_outcome,
 )
 from gateway.record.outcome import Outcome
+from gateway.record.pair import Judged, Pair
 from gateway.record.sample import Sample
+from gateway.record.shadow_tally import ShadowTally
+from gateway.record.shadowed import Shadowed
+from gateway.record.spare_frames import SpareFrames
 from gateway.tasks import TaskGroup
 
 log = logging.getLogger(__name__)
@@ -61,6 +68,7 @@ UNREAD_BYTES = 1024 * 1024
 
 _ACK = msgspec.msgpack.Decoder(Ack)
 _RECEIPTS = msgspec.msgpack.Decoder(Receipts)
+_COUNTED = msgspec.msgpack.Decoder(Counted)
 
 Connect = Callable[[Callable[[], asyncio.Protocol]], Awaitable[object]]
 """Opens a connection for a protocol; raises OSError."""
@@ -80,6 +88,8 @@ class ChannelLimits:
         max_feedback: Calls with feedback that may wait at once.
         max_samples: Samples not sent yet.
         max_sample_bytes: Their encoded size.
+        max_pairs: Pairs and late judgements not sent yet.
+        max_pair_bytes: Their encoded size.
     """
 
     max_rows: int = 50_000
@@ -90,6 +100,8 @@ class ChannelLimits:
     max_feedback: int = 1_000
     max_samples: int = 200
     max_sample_bytes: int = 8 * 1024 * 1024
+    max_pairs: int = 2_000
+    max_pair_bytes: int = 16 * 1024 * 1024
 
 
 class _Kept(NamedTuple):
@@ -112,11 +124,29 @@ class Channel:
     and without connections.
     """
 
-    def __init__(self, connect: Connect, *, worker: int, boot: int, limits: ChannelLimits | None = None) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        *,
+        worker: int,
+        boot: int,
+        limits: ChannelLimits | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """
+        Make it.
+
+        Args:
+            connect: Opens a connection to control.
+            worker: Our slot.
+            boot: 63 random bits of our own.
+            limits: How much is kept.
+            clock: For the day of counts; the system's when None.
+        """
         self._connect = connect
         self._worker = worker
         self._boot = boot
-        self._limits = limits or ChannelLimits()
+        self._limits = limits = limits or ChannelLimits()
         self._loop = asyncio.get_running_loop()
         self._tasks = TaskGroup()
         self._encoded = bytearray()
@@ -131,14 +161,15 @@ class Channel:
         self._dropped: Counter[str] = Counter()
         self._n_dropped = 0
         self._is_loss_untold = False
-        self._samples: deque[bytearray] = deque()
-        self._sample_bytes = self._n_samples = 0
-        self._samples_dropped: Counter[str] = Counter()
+        self._samples = SpareFrames(max_rows=limits.max_samples, max_bytes=limits.max_sample_bytes)
+        self._pairs = SpareFrames(max_rows=limits.max_pairs, max_bytes=limits.max_pair_bytes)
+        self._tally = ShadowTally((clock or SystemClock()).unix_ms)
         self._wire: _Wire | None = None
         self._away_since_s: float | None = self._loop.time()
         self._is_heard = False
         self._lost = asyncio.Event()
         self._all_settled = asyncio.Event()
+        self._is_leaving = False
         self._tickets = count(1)
         self._waiting: dict[int, _Waiting] = {}
 
@@ -165,27 +196,30 @@ class Channel:
             return
         self._n_encoded = n_rows = n_rows + 1
         if n_rows == 1:
-            self._timer = self._loop.call_later(self._limits.flush_s, self.flush)
+            self._flush_soon()
         if n_rows >= self._limits.batch_rows or size >= BATCH_BYTES:
             self.flush()
 
     def note_sample(self, sample: Sample) -> None:
         """Take one sample, or drop and count it; never waits, never raises."""
-        self._n_samples += 1
-        if len(self._samples) >= self._limits.max_samples:
-            self._drop_sample("worker_rows")
-            return
-        try:
-            frame = encode_frame(Kind.SAMPLE, sample)
-        except Exception:  # As in `note`: what msgpack has no form for costs itself only.
-            self._drop_sample("worker_unfit")
-            return
-        if self._sample_bytes + len(frame) > self._limits.max_sample_bytes:
-            self._drop_sample("worker_bytes")
-            return
-        self._samples.append(frame)
-        self._sample_bytes += len(frame)
-        self._pump()
+        if self._samples.offer(Kind.SAMPLE, sample):
+            self._pump()
+        else:
+            # Told with the next batch: there is one for every sample.
+            self._is_loss_untold = True
+
+    def note_pair(self, pair: Pair) -> None:
+        """Take one pair, or drop and count it; never waits, never raises."""
+        self._note_spare(Kind.PAIR, pair)
+
+    def note_judged(self, judged: Judged) -> None:
+        """Take a judgement of a pair that was noted before, or drop and count it; never waits, never raises."""
+        self._note_spare(Kind.JUDGED, judged)
+
+    def note_shadowed(self, shadowed: Shadowed) -> None:
+        """Add up what became of copies, and tell it until it is kept; never waits, loses nothing while we live."""
+        self._tally.note(shadowed)
+        self._flush_soon()
 
     def flush(self) -> None:
         """Make a batch of what was noted, and send it if that can be done without waiting."""
@@ -240,9 +274,13 @@ class Channel:
             "facts_waiting_bytes": self._kept_bytes,
             "facts_dropped": self._n_dropped,
             "facts_connected": int(self._wire is not None),
-            "samples_noted": self._n_samples,
+            "samples_noted": self._samples.n_noted,
             "samples_waiting": len(self._samples),
-            "samples_dropped": self._samples_dropped.total(),
+            "samples_dropped": self._samples.dropped.total(),
+            "pairs_noted": self._pairs.n_noted,
+            "pairs_waiting": len(self._pairs),
+            "pairs_dropped": self._pairs.dropped.total(),
+            "copies_waiting": self._tally.n_waiting,
         }
 
     def dropped(self) -> dict[str, int]:
@@ -250,13 +288,16 @@ class Channel:
         return dict(self._dropped)
 
     async def close(self, timeout_s: float) -> bool:
-        """Send what is left, wait until it is settled, hang up; give whether all of it was settled in time."""
+        """Send what is left, wait until it is settled, hang up; give whether every outcome was settled in time."""
+        self._is_leaving = True
         self.flush()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
-                while self._n_kept:
+                while self._n_kept or self._pairs or not self._tally.is_settled:
                     self._all_settled.clear()
                     await self._all_settled.wait()
+                while self._is_writing():  # noqa: ASYNC110 - transports tell of low water, not of none
+                    await asyncio.sleep(FIRST_PAUSE_S)
         await self._tasks.close()
         if self._wire is not None:
             self._wire.close()
@@ -289,10 +330,22 @@ class Channel:
         self._n_dropped += n_rows
         self._is_loss_untold = True
 
-    def _drop_sample(self, reason: str) -> None:
-        self._samples_dropped[reason] += 1
-        # Told with the next batch: there is one for every sample.
-        self._is_loss_untold = True
+    def _note_spare(self, kind: Kind, message: Pair | Judged) -> None:
+        if self._pairs.offer(kind, message):
+            self._pump()
+        else:
+            self._is_loss_untold = True
+            self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if self._timer is None:
+            self._timer = self._loop.call_later(self._limits.flush_s, self.flush)
+
+    def _is_writing(self) -> bool:
+        return self._pairs.n_noted > 0 and self._wire is not None and self._wire.is_writing
+
+    def _losses(self) -> Losses:
+        return Losses(dict(self._dropped), dict(self._samples.dropped), dict(self._pairs.dropped))
 
     def _pump(self) -> None:
         wire = self._wire
@@ -300,15 +353,22 @@ class Channel:
             return
         if self._is_loss_untold:
             self._is_loss_untold = False
-            wire.send(encode_frame(Kind.LOSSES, Losses(dict(self._dropped), dict(self._samples_dropped))))
+            wire.send(encode_frame(Kind.LOSSES, self._losses()))
         while self._unsent and not wire.is_full:
             kept = self._unsent.popleft()
             self._sent.append(kept)
             wire.send(kept.frame)
-        while self._samples and not wire.is_full:
-            frame = self._samples.popleft()
-            self._sample_bytes -= len(frame)
+        for spare in (self._samples, self._pairs):
+            while spare and not wire.is_full:
+                spare.send_next(wire.send)
+        # Behind the pairs: who hears that these are kept knows that those were read.
+        if not wire.is_full and (frame := self._tally.frame(at_once=self._is_leaving)) is not None:
             wire.send(frame)
+        self._wake_if_settled()
+
+    def _wake_if_settled(self) -> None:
+        if not self._n_kept and not self._pairs and self._tally.is_settled:
+            self._all_settled.set()
 
     def _settle(self, through: int) -> None:
         sent = self._sent
@@ -317,8 +377,6 @@ class Channel:
             self._n_kept -= kept.n_rows
             self._kept_bytes -= len(kept.frame)
             self._n_settled += kept.n_rows
-        if not self._n_kept:
-            self._all_settled.set()
         self._pump()
 
     # The connection
@@ -341,10 +399,12 @@ class Channel:
         self._wire = wire
         self._away_since_s = None
         # A control process reborn knows of none.
-        self._is_loss_untold = bool(self._dropped or self._samples_dropped)
+        self._is_loss_untold = bool(self._dropped or self._samples.dropped or self._pairs.dropped)
         wire.send(encode_frame(Kind.HELLO, Hello(self._worker, self._boot, os.getpid())))
         for waiting in self._waiting.values():
             wire.send(waiting.frame)
+        for frame in self._tally.unsettled():
+            wire.send(frame)
         self._unsent.extendleft(reversed(self._sent))
         self._sent.clear()
         self._pump()
@@ -372,6 +432,10 @@ class Channel:
             self._settle(decode_payload(payload, _ACK).through)
         elif kind is Kind.RECEIPTS:
             self._take_receipts(decode_payload(payload, _RECEIPTS))
+        elif kind is Kind.COUNTED:
+            self._tally.settle(decode_payload(payload, _COUNTED).through)
+            self._flush_soon()
+            self._wake_if_settled()
         else:
             message = f"{kind.name} is not for workers"
             raise FrameError(message)
@@ -437,6 +501,11 @@ class _Wire(asyncio.Protocol):
         """Send the rest."""
         self.is_full = False
         self._channel.note_room()
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether something that was sent has not left yet."""
+        return self._transport is not None and self._transport.get_write_buffer_size() > 0
 
     def send(self, frame: bytearray) -> None:
         """Write a frame; it is not changed afterwards."""

@@ -1,8 +1,10 @@
-"""Where facts arrive: intake, ledger and samples as one thing that the control process opens and closes."""
+"""Where facts arrive: intake, ledger, samples and pairs as one thing that the control process opens and closes."""
 
 from __future__ import annotations
 
+import asyncio
 import socket
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ from gateway.clock import Clock
 from gateway.record.account import Account
 from gateway.record.intake import Intake
 from gateway.record.ledger import Folder, Ledger, LedgerLimits, OpenStore
+from gateway.record.pair_keeper import PairKeeper
 from gateway.record.sample_keeper import SampleKeeper
+from gateway.record.shadowed import ShadowCount
 from gateway.record.spool import Spool
 
 SAMPLES_WITHIN_S = 0.5
@@ -26,6 +30,7 @@ class FactDesk:
     Attributes:
         ledger: The books.
         samples: What keeps samples, once it is told where, and tends the store.
+        pairs: What keeps pairs and counts copies, once it is told where.
         intake: The workers' connections.
     """
 
@@ -37,15 +42,18 @@ class FactDesk:
         clock: Clock,
         folder: Folder | None = None,
         limits: LedgerLimits | None = None,
+        on_shadowed: Callable[[Sequence[ShadowCount]], None] | None = None,
     ) -> None:
         self.ledger = Ledger(open_store, Spool(spool_file), clock=clock, folder=folder, limits=limits)
         self.samples = SampleKeeper(lambda: self.ledger.is_store_away)
-        self.intake = Intake(self.ledger, self.samples)
+        self.pairs = PairKeeper(self.samples.obstacle, on_counted=on_shadowed)
+        self.intake = Intake(self.ledger, self.samples, self.pairs)
 
     def open(self, sock: socket.socket) -> None:
         """Take facts from whoever connects; the store opens in the background."""
         self.ledger.open()
         self.samples.open()
+        self.pairs.open()
         self.intake.open(sock)
 
     def account(self) -> Account:
@@ -53,14 +61,20 @@ class FactDesk:
         return self.ledger.account()
 
     def render(self) -> dict[str, Any]:
-        """Give the books and the workers as JSON."""
-        workers = [asdict(each) for each in self.intake.workers()]
-        return asdict(self.account()) | {"samples": self.samples.counts(), "workers": workers}
+        """Give the books, the workers and the shadow process as JSON."""
+        shadow = self.intake.shadow()
+        return asdict(self.account()) | {
+            "samples": self.samples.counts(),
+            "pairs": self.pairs.counts(),
+            "copies": self.pairs.results(),
+            "workers": [asdict(each) for each in self.intake.workers()],
+            "shadow": None if shadow is None else asdict(shadow),
+        }
 
     async def close(self) -> None:
         """Read no more, store or spool what was read, tell the workers, and hang up."""
         self.intake.stop_reading()
         # First, for the ledger closes the store behind itself.
-        await self.samples.close(SAMPLES_WITHIN_S)
+        await asyncio.gather(self.samples.close(SAMPLES_WITHIN_S), self.pairs.close(SAMPLES_WITHIN_S))
         await self.ledger.close(CLOSE_WITHIN_S)
         await self.intake.close()

@@ -17,9 +17,13 @@ import msgspec
 from gateway.record.batch import Batch, decode_batch
 from gateway.record.feedback import Feedback, Receipt
 from gateway.record.outcome import Outcome
+from gateway.record.shadowed import ShadowCount
 
 MAX_FRAME_BYTES = 8 * 1024 * 1024
 """A batch of 256 ordinary outcomes is about 100 KiB."""
+
+SHADOW_SLOT = 65_535
+"""What the shadow process calls itself among the workers: it hands over pairs and counts, and no outcomes."""
 
 _HEAD = Struct(">IB")
 _ENCODER = msgspec.msgpack.Encoder()
@@ -39,8 +43,12 @@ class Kind(IntEnum):
     FEEDBACK = 3
     LOSSES = 4
     SAMPLE = 5
+    PAIR = 6
+    JUDGED = 7
+    SHADOWED = 8
     ACK = 16
     RECEIPTS = 17
+    COUNTED = 18
 
 
 class Hello(msgspec.Struct, array_like=True, frozen=True):
@@ -65,10 +73,12 @@ class Losses(msgspec.Struct, array_like=True, frozen=True):
     Attributes:
         by_reason: Outcomes; counts that only rise.
         samples: Samples, likewise.
+        pairs: Pairs and late judgements, likewise.
     """
 
     by_reason: dict[str, int]
     samples: dict[str, int] = {}
+    pairs: dict[str, int] = {}
 
 
 class Ack(msgspec.Struct, array_like=True, frozen=True):
@@ -77,6 +87,30 @@ class Ack(msgspec.Struct, array_like=True, frozen=True):
 
     Attributes:
         through: Sequence number of the last outcome that is settled; 0 for none.
+    """
+
+    through: int
+
+
+class Summed(msgspec.Struct, array_like=True, frozen=True):
+    """
+    Worker to control: what became of copies, to be added to what is known; sent again until it is acknowledged.
+
+    Attributes:
+        number: 1 for a worker's first since it was born, and no gaps.
+        counts: At least one.
+    """
+
+    number: int
+    counts: list[ShadowCount]
+
+
+class Counted(msgspec.Struct, array_like=True, frozen=True):
+    """
+    Control to worker: these sums are kept.
+
+    Attributes:
+        through: Number of the last one.
     """
 
     through: int

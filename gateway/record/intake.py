@@ -23,7 +23,9 @@ import msgspec
 from gateway.errors import GatewayError
 from gateway.record.batch import Batch, join_batches
 from gateway.record.frames import (
+    SHADOW_SLOT,
     Ack,
+    Counted,
     FrameError,
     FrameReader,
     Handed,
@@ -31,11 +33,14 @@ from gateway.record.frames import (
     Kind,
     Losses,
     Receipts,
+    Summed,
     decode_batch_frame,
     decode_payload,
     encode_frame,
 )
 from gateway.record.ledger import Ledger
+from gateway.record.pair import Judged, Pair
+from gateway.record.pair_keeper import PairKeeper
 from gateway.record.sample import Sample
 from gateway.record.sample_keeper import SampleKeeper
 from gateway.tasks import TaskGroup
@@ -61,6 +66,9 @@ _HELLO = msgspec.msgpack.Decoder(Hello)
 _LOSSES = msgspec.msgpack.Decoder(Losses)
 _HANDED = msgspec.msgpack.Decoder(Handed)
 _SAMPLE = msgspec.msgpack.Decoder(Sample)
+_PAIR = msgspec.msgpack.Decoder(Pair)
+_JUDGED = msgspec.msgpack.Decoder(Judged)
+_SUMMED = msgspec.msgpack.Decoder(Summed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +91,40 @@ class WorkerFacts:
     dropped: dict[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class ShadowFacts:
+    """
+    What the connected shadow process has handed over.
+
+    Attributes:
+        pid: Its process.
+        pairs: Taken from it over this connection.
+        judgements: Of pairs that came before them, likewise.
+        copies: Whose fate it told, likewise.
+        dropped: Pairs and judgements that it could not keep since it was born, by reason.
+    """
+
+    pid: int
+    pairs: int
+    judgements: int
+    copies: int
+    dropped: dict[str, int]
+
+
 class Intake:
     """
     Serves the workers' connections on a listening socket that stays its owner's.
 
     Attributes:
         samples: Where samples go.
+        pairs: Where pairs and counts of copies go.
     """
 
-    def __init__(self, ledger: Ledger, samples: SampleKeeper, *, gather_s: float = GATHER_S) -> None:
+    def __init__(self, ledger: Ledger, samples: SampleKeeper, pairs: PairKeeper, *, gather_s: float = GATHER_S) -> None:
         self._ledger = ledger
         self._gather_s = gather_s
         self.samples = samples
+        self.pairs = pairs
         self._peers: set[_Peer] = set()
         self._told_losses: dict[tuple[int, int], Losses] = {}
         self._tasks = TaskGroup()
@@ -117,9 +147,14 @@ class Intake:
             peer.pause()
 
     def workers(self) -> list[WorkerFacts]:
-        """Give who is connected and what came."""
+        """Give which workers are connected and what came; the shadow process is none of them."""
         facts = [peer.facts() for peer in self._peers]
         return sorted((each for each in facts if each is not None), key=lambda each: (each.worker, each.pid))
+
+    def shadow(self) -> ShadowFacts | None:
+        """Give what came from the shadow process; None while none is connected, the youngest while one takes over."""
+        facts = [each for peer in self._peers if (each := peer.shadow_facts()) is not None]
+        return max(facts, key=lambda each: each.pid, default=None)
 
     async def close(self) -> None:
         """Accept no more and hang up; what was read is the ledger's."""
@@ -148,9 +183,10 @@ class Intake:
 
     def note_losses(self, hello: Hello, losses: Losses) -> None:
         """Count what is new among a worker's losses, whichever connection tells it."""
-        told = self._told_losses.setdefault((hello.worker, hello.boot), Losses({}, {}))
+        told = self._told_losses.setdefault((hello.worker, hello.boot), Losses({}, {}, {}))
         _note_new(told.by_reason, losses.by_reason, self._ledger.note_losses)
         _note_new(told.samples, losses.samples, self.samples.note_losses)
+        _note_new(told.pairs, losses.pairs, self.pairs.note_losses)
 
     def gather(self, peer: _Peer, payload: bytes) -> None:
         """Keep what a BATCH frame holds until it is taken with others."""
@@ -198,14 +234,22 @@ class _Peer(asyncio.Protocol):
         self._hello: Hello | None = None
         self._deadline: asyncio.TimerHandle | None = None
         self._is_paused = False
-        self._n_accepted = self._n_feedback = 0
-        self._losses: dict[str, int] = {}
+        self._n_accepted = self._n_feedback = self._n_pairs = self._n_judged = self._n_copies = 0
+        self._losses = Losses({})
 
     def facts(self) -> WorkerFacts | None:
-        """Give what came; None before it said who it is."""
-        if self._hello is None:
+        """Give what came; None before it said who it is, and where it is no worker."""
+        hello = self._hello
+        if hello is None or hello.worker == SHADOW_SLOT:
             return None
-        return WorkerFacts(self._hello.worker, self._hello.pid, self._n_accepted, self._n_feedback, dict(self._losses))
+        return WorkerFacts(hello.worker, hello.pid, self._n_accepted, self._n_feedback, dict(self._losses.by_reason))
+
+    def shadow_facts(self) -> ShadowFacts | None:
+        """Give what came; None where it is not the shadow process."""
+        hello = self._hello
+        if hello is None or hello.worker != SHADOW_SLOT:
+            return None
+        return ShadowFacts(hello.pid, self._n_pairs, self._n_judged, self._n_copies, dict(self._losses.pairs))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Wait for its name."""
@@ -281,9 +325,26 @@ class _Peer(asyncio.Protocol):
         elif kind is Kind.SAMPLE:
             self._intake.samples.offer(decode_payload(payload, _SAMPLE), len(payload))
         elif kind is Kind.LOSSES:
-            losses = decode_payload(payload, _LOSSES)
-            self._losses = dict(losses.by_reason)
-            self._intake.note_losses(self._hello, losses)
+            self._losses = decode_payload(payload, _LOSSES)
+            self._intake.note_losses(self._hello, self._losses)
+        else:
+            self._take_of_shadow(self._hello, kind, payload)
+
+    def _take_of_shadow(self, hello: Hello, kind: Kind, payload: bytes) -> None:
+        pairs = self._intake.pairs
+        if kind is Kind.PAIR:
+            self._n_pairs += 1
+            pairs.offer(decode_payload(payload, _PAIR), len(payload))
+        elif kind is Kind.JUDGED:
+            self._n_judged += 1
+            pairs.offer(decode_payload(payload, _JUDGED), len(payload))
+        elif kind is Kind.SHADOWED:
+            summed = decode_payload(payload, _SUMMED)
+            if not 1 <= summed.number < 2**62:
+                message = "counts of an impossible number"
+                raise FrameError(message)
+            self._n_copies += sum(each.n for each in summed.counts)
+            pairs.offer_counts(hello.worker, hello.boot, summed, self._tell_counted)
         else:
             message = f"{kind.name} is not for control"
             raise FrameError(message)
@@ -318,6 +379,9 @@ class _Peer(asyncio.Protocol):
 
     def _tell(self, through: int) -> None:
         self._send(encode_frame(Kind.ACK, Ack(through)))
+
+    def _tell_counted(self, through: int) -> None:
+        self._send(encode_frame(Kind.COUNTED, Counted(through)))
 
     def _send(self, frame: bytearray) -> None:
         if self._transport.is_closing():

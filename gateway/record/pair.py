@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import NamedTuple
 
 import msgspec
 
@@ -104,7 +105,8 @@ class Judgement(msgspec.Struct, array_like=True, frozen=True, gc=False):
         unix_ms: When.
         primary_first: Its vote when the primary's answer stood first; None when it gave none that can be read.
         shadow_first: Likewise in the other order.
-        reason: In its words, of the first order; redacted like every text.
+        reason: In its words, of the first order; redacted like every text, and in the store kept with the pair's
+            texts alone (`PairTexts.reason`), so empty in what the store gives back.
         cost_usd: Of both; None where nobody knows.
         problem: Why a vote is missing; empty when none is.
     """
@@ -139,12 +141,14 @@ class PairTexts(msgspec.Struct, array_like=True, frozen=True, gc=False):
         primary: What the client was answered.
         shadow: What nobody saw.
         expires_unix_ms: When they must be gone.
+        reason: What the judge said of it, once it did: kept and gone with the texts, for it may quote them.
     """
 
     prompt: str
     primary: str
     shadow: str
     expires_unix_ms: int
+    reason: str = ""
 
     def __repr__(self) -> str:
         """Give nothing: the words are not ours to show."""
@@ -215,3 +219,16 @@ class Judged(msgspec.Struct, array_like=True, frozen=True, gc=False):
     kind: PairKind
     shadow_variant: str
     judgement: Judgement
+
+
+class PairKey(NamedTuple):
+    """What tells one pair from every other."""
+
+    request_id: str
+    kind: PairKind
+    shadow_variant: str
+
+
+def key_of(pair: Pair | Judged) -> PairKey:
+    """Give the key of a pair, or of the pair that was judged."""
+    return PairKey(pair.request_id, pair.kind, pair.shadow_variant)

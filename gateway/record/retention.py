@@ -20,6 +20,8 @@ class Retention:
         rollups_s: Age of sums per minute.
         units_s: Age of exposures and of sums per unit and day: longer than any experiment takes.
         feedback_s: Age of feedback, from when it came.
+        pairs_s: Age of pairs of answers; their texts go when they expire, as samples do.
+        shadow_counts_s: Age of what became of copies, counted per day.
         watermarks_s: How long a worker that is gone is remembered: longer than its facts can be on their way.
     """
 
@@ -29,11 +31,13 @@ class Retention:
     units_s: float = 180 * DAY_S
     feedback_s: float = 180 * DAY_S
     watermarks_s: float = 30 * DAY_S
+    pairs_s: float = 90 * DAY_S
+    shadow_counts_s: float = 400 * DAY_S
 
     def __post_init__(self) -> None:
         """Raise ValueError when something is negative."""
         ages = (self.outcomes_s, self.rollups_s, self.units_s, self.feedback_s, self.watermarks_s)
-        if min(*ages, self.max_outcomes) < 0:
+        if min(*ages, self.pairs_s, self.shadow_counts_s, self.max_outcomes) < 0:
             msg = f"nothing can be kept for less than no time: {self}"
             raise ValueError(msg)
 

@@ -7,6 +7,7 @@ from math import log
 
 from gateway.gates.shadow_verdict import Finding, Harm
 from gateway.report.hostile import html_text
+from gateway.report.words import percent
 
 _WIDTH, _LEFT, _RIGHT, _ROW = 720, 150, 150, 30
 _REACH = 3.0
@@ -37,7 +38,7 @@ def effect_of(one: Finding) -> str:
     """
     if one.unit == "ratio":
         return f"× {one.effect:.2f}"
-    return f"{one.effect:.1%}" if one.unit == "share" else f"{100 * one.effect:+.2f} points"
+    return percent(one.effect) if one.unit == "share" else f"{100 * one.effect:+.2f} points"
 
 
 def forest(findings: Iterable[Finding]) -> str:
@@ -101,7 +102,7 @@ def histogram(shares: Sequence[float], noise: Sequence[float]) -> str:
     step = (_WIDTH - 2 * left) / len(shares)
     bars = [
         f'<rect x="{left + index * step + 2:.1f}" y="{bottom - share / most * 130:.1f}" width="{step - 4:.1f}" '
-        f'height="{share / most * 130:.1f}" class="bar"><title>{share:.1%} of pairs</title></rect>'
+        f'height="{share / most * 130:.1f}" class="bar"><title>{percent(share)} of pairs</title></rect>'
         for index, share in enumerate(shares)
     ]
     points = " ".join(
@@ -109,7 +110,8 @@ def histogram(shares: Sequence[float], noise: Sequence[float]) -> str:
     )
     line = f'<polyline points="{points}" class="noise-line"/>' if noise else ""
     labels = "".join(
-        f'<text x="{left + part * (_WIDTH - 2 * left):.0f}" y="{bottom + 20}" class="axis mid">{part:.0%}</text>'
+        f'<text x="{left + part * (_WIDTH - 2 * left):.0f}" y="{bottom + 20}" class="axis mid">'
+        f"{percent(part, 0)}</text>"
         for part in (0.0, 0.25, 0.5, 0.75, 1.0)
     )
     return (

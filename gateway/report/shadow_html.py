@@ -17,6 +17,7 @@ from gateway.report.shadow_summary import JudgeSummary, ShadowReport, ShadowSumm
 from gateway.report.shadow_telling import TellingGroup, TellingPair
 from gateway.report.shadow_text import NOTHING
 from gateway.report.text_diff import Mark, Segment
+from gateway.report.words import percent
 
 _TONES = {
     ShadowState.BETTER: "good",
@@ -137,7 +138,7 @@ def _judge(judge: JudgeSummary) -> str:
     if judge.agreement is not None:
         known = judge.agreement
         kappa = "unknown" if known.kappa is None else f"{known.kappa:.2f}"
-        rows.append(("Agrees with people", f"{known.share:.0%} of {known.n:,} labelled pairs, kappa {kappa}"))
+        rows.append(("Agrees with people", f"{percent(known.share, 0)} of {known.n:,} labelled pairs, kappa {kappa}"))
     facts = "".join(f"<div><dt>{name}</dt><dd>{html_text(value)}</dd></div>" for name, value in rows)
     bar = votes(judge.n_wins, ties, judge.n_losses)
     return (
@@ -146,12 +147,12 @@ def _judge(judge: JudgeSummary) -> str:
 
 
 def _ends(ends: tuple[float, float, float] | None) -> str:
-    return "too few to tell" if ends is None else f"{ends[0]:.1%} ({ends[1]:.1%} to {ends[2]:.1%})"
+    return "too few to tell" if ends is None else f"{percent(ends[0])} ({percent(ends[1])} to {percent(ends[2])})"
 
 
 def _latency(report: ShadowReport) -> str:
     rows = (
-        (f"{q:.0%}", f"{ours:,.0f} ms", f"{theirs:,.0f} ms", f"× {theirs / ours:.2f}" if ours else "")
+        (percent(q, 0), f"{ours:,.0f} ms", f"{theirs:,.0f} ms", f"× {theirs / ours:.2f}" if ours else "")
         for q, ours, theirs in report.latency
     )
     return _table("Time to the last byte", ("quantile", "primary", "shadow", "ratio"), rows)
@@ -172,7 +173,7 @@ def _segments(report: ShadowReport) -> str:
 
 def _fields(report: ShadowReport) -> str:
     rows = (
-        (html_text(row.path), f"{row.share:.1%}", "" if row.noise_share is None else f"{row.noise_share:.1%}")
+        (html_text(row.path), percent(row.share), "" if row.noise_share is None else percent(row.noise_share))
         for row in report.fields
     )
     return _table("JSON values that differ most", ("path", "differs", "against itself"), rows)
@@ -180,7 +181,7 @@ def _fields(report: ShadowReport) -> str:
 
 def _results(report: ShadowReport) -> str:
     rows = (
-        (html_text(result.name), "sent" if result.is_sent else "not sent", f"{result.n:,}", f"{result.share:.1%}")
+        (html_text(result.name), "sent" if result.is_sent else "not sent", f"{result.n:,}", percent(result.share))
         for result in report.results
     )
     return _table("What became of the copies", ("result", "", "copies", "share"), rows)
@@ -259,6 +260,7 @@ _STYLE = """
 .vote.plain { fill: var(--line); }
 .vote-label { fill: var(--ground); font-size: 14px; font-weight: 600; text-anchor: middle; }
 .vote.plain + .vote-label { fill: var(--ink); }
+figure + .facts { margin-top: .75rem; }
 .note { color: var(--quiet); font-size: .9rem; margin: 0 0 .5rem; }
 .filters { border: 1px solid var(--line); border-radius: .6rem; padding: .5rem .75rem; display: flex;
   flex-wrap: wrap; gap: .4rem 1.1rem; }

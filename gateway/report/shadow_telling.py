@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from gateway.domain.outcome import Safety
 from gateway.record.pair import Pair, PairKey, PairTexts, Vote, key_of
 from gateway.report.text_diff import TextDiff, text_diff
-from gateway.report.words import moment
+from gateway.report.words import moment, percent
 
 MAX_SHOWN = 10
 MAX_SHOWN_CHARS = 6_000
 """Of an answer, and of a prompt: what is longer is cut, and says so."""
+
+DIFFERENT = "different"
+"""All pairs differ more or less: how many there are of these says nothing."""
 
 MAX_LOOKED_AT = 200
 """Candidates of a group whose texts are asked for."""
@@ -95,7 +98,7 @@ def choose_telling(pairs: Sequence[Pair]) -> tuple[Candidates, ...]:
         Candidates("losses", "The judge preferred the primary", _why_lost, tuple(sorted(losses, key=_similarity))),
         Candidates("safety", "Safety changed", _why_unsafe, tuple(sorted(safety, key=_shadow_is_safe))),
         Candidates("format", "The asked-for format was kept by one of them", _why_malformed, tuple(format_)),
-        Candidates("different", "Most different", _why_different, tuple(different[:MAX_LOOKED_AT])),
+        Candidates(DIFFERENT, "Most different", _why_different, tuple(different[:MAX_LOOKED_AT])),
     )
 
 
@@ -106,11 +109,13 @@ def keys_of(candidates: Iterable[Candidates]) -> list[PairKey]:
 
 def tell(candidates: Iterable[Candidates], texts: Mapping[PairKey, PairTexts]) -> tuple[TellingGroup, ...]:
     """Give the groups with the first of their pairs whose texts are kept; empty ones are left out."""
-    return tuple(
-        TellingGroup(group.key, group.title, len(group.pairs), tuple(_told(group, texts)))
-        for group in candidates
-        if group.pairs
-    )
+    groups = []
+    for group in candidates:
+        if group.pairs:
+            told = tuple(_told(group, texts))
+            n_found = len(told) if group.key == DIFFERENT else len(group.pairs)
+            groups.append(TellingGroup(group.key, group.title, n_found, told))
+    return tuple(groups)
 
 
 def _told(group: Candidates, texts: Mapping[PairKey, PairTexts]) -> Iterator[TellingPair]:
@@ -137,7 +142,7 @@ def telling_of(pair: Pair, texts: PairTexts, why: str) -> TellingPair:
         shadow_line=_side_line(pair, is_shadow=True),
         prompt=shown[0],
         diff=text_diff(shown[1], shown[2]),
-        reason=pair.judgement.reason if pair.judgement is not None else "",
+        reason=texts.reason,
         is_cut=shown != whole,
     )
 
@@ -176,7 +181,7 @@ def _is_format_flip(pair: Pair) -> bool:
 
 
 def _why_different(pair: Pair) -> str:
-    return f"{_similarity(pair):.0%} of the words in common"
+    return f"{percent(_similarity(pair), 0)} of the words in common"
 
 
 def _why_lost(pair: Pair) -> str:

@@ -9,6 +9,7 @@ from gateway.gates.shadow_verdict import Finding
 from gateway.report.hostile import printable
 from gateway.report.shadow_summary import JudgeSummary, Result, SegmentRow, ShadowReport, ShadowSummary
 from gateway.report.text_diff import Mark, TextDiff
+from gateway.report.words import percent
 
 WIDTH = 80
 NOTHING = "Nothing of {route} was copied yet: the file gives it no shadows, or nobody has asked it since."
@@ -47,8 +48,8 @@ def _of_shadow(route: str, report: ShadowReport) -> Iterator[str]:
     yield from _section(
         "JSON values that differ most",
         [
-            f"  {row.share:7.1%}  {printable(row.path)}"
-            + (f"  (against itself {row.noise_share:.1%})" if row.noise_share is not None else "")
+            f"  {percent(row.share):>7}  {printable(row.path)}"
+            + (f"  (against itself {percent(row.noise_share)})" if row.noise_share is not None else "")
             for row in report.fields
         ],
     )
@@ -75,14 +76,14 @@ def _judge(judge: JudgeSummary) -> Iterator[str]:
     )
     for name, ends in (("wins when decisive", judge.win_rate), ("first answer wins", judge.first_rate)):
         if ends is not None:
-            yield f"  {name}: {ends[0]:.1%} ({ends[1]:.1%} to {ends[2]:.1%})"
+            yield f"  {name}: {percent(ends[0])} ({percent(ends[1])} to {percent(ends[2])})"
     if judge.noise_win_rate is not None:
         effect, low, high = judge.noise_win_rate
-        yield f"  a variant against itself: {effect:.1%} ({low:.1%} to {high:.1%}); it should hold 50 %"
+        yield f"  a variant against itself: {percent(effect)} ({percent(low)} to {percent(high)}); it should hold 50 %"
     if judge.agreement is not None:
         known = judge.agreement
         kappa = "unknown" if known.kappa is None else f"{known.kappa:.2f}"
-        yield f"  agrees with people on {known.share:.0%} of {known.n:,} labelled pairs, kappa {kappa}"
+        yield f"  agrees with people on {percent(known.share, 0)} of {known.n:,} labelled pairs, kappa {kappa}"
 
 
 def _segments(rows: Sequence[SegmentRow]) -> Iterator[str]:
@@ -94,14 +95,14 @@ def _segments(rows: Sequence[SegmentRow]) -> Iterator[str]:
 def _effect(one: Finding) -> str:
     if one.unit == "ratio":
         return f"× {one.effect:.2f}"
-    return f"{one.effect:.0%}" if one.unit == "share" else f"{100 * one.effect:+.1f} points"
+    return percent(one.effect, 0) if one.unit == "share" else f"{100 * one.effect:+.1f} points"
 
 
 def _results(results: Sequence[Result]) -> Iterator[str]:
     width = max((len(result.name) for result in results), default=0)
     for result in results:
         bar = "█" * round(result.share * _BAR)
-        yield f"  {printable(result.name):{width}}  {bar:{_BAR}}  {result.n:>9,}  {result.share:6.1%}"
+        yield f"  {printable(result.name):{width}}  {bar:{_BAR}}  {result.n:>9,}  {percent(result.share):>6}"
 
 
 def _telling(report: ShadowReport) -> Iterator[str]:

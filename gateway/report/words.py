@@ -49,6 +49,16 @@ def share(pct: float) -> str:
     return f"{pct:g} %"
 
 
+def percent(ratio: float, digits: int = 1) -> str:
+    """
+    Give a share of 1 as a percentage.
+
+    >>> percent(0.831), percent(1.0, 0)
+    ('83.1 %', '100 %')
+    """
+    return f"{100 * ratio:.{digits}f} %"
+
+
 def number(value: float) -> str:
     """
     Give a number with four digits that matter; whole ones whole.

@@ -9,10 +9,11 @@ import pytest
 
 from bench.errors import BenchError
 from bench.machine import Machine
-from bench.proofs.__main__ import DOCUMENT, PARTS, main, parse_flags, render_part
+from bench.proofs.__main__ import DOCUMENT, NAMES, main, parse_flags, render_part
 from bench.proofs.outages import first_run
 from bench.proofs.peeking import prove_peeking
-from bench.proofs.rows import Row, render_rows, render_share, write_between_markers
+from bench.proofs.requests import prove_requests
+from bench.proofs.rows import Row, is_within, render_bounded, render_rows, render_share, write_between_markers
 
 MACHINE = Machine(cores=1, python="3.11", system="Linux", load=0.0, call_ns=1.0)
 
@@ -26,6 +27,26 @@ def test_rows_are_a_table() -> None:
 def test_a_share_says_of_how_many() -> None:
     """A share comes with its standard error and the number of runs."""
     assert render_share(20, 2_000) == "1.00 % ± 0.22 (20 of 2,000)"
+
+
+def test_a_share_has_an_upper_bound() -> None:
+    """Clopper and Pearson's bounds: 1 of 29 is below 15.3 % (Newcombe 1998 has 17.8 % two-sided), all are below 1."""
+    assert render_bounded(1, 29) == "1 of 29 (95 % sure: below 15.34 %)"
+    assert render_bounded(5, 5) == "5 of 5 (95 % sure: below 100.00 %)"
+
+
+def test_few_runs_are_forgiven_little() -> None:
+    """Two standard errors above what must be are chance, more are not."""
+    assert is_within(16, 2_000, 0.008)
+    assert is_within(23, 2_000, 0.008)
+    assert not is_within(25, 2_000, 0.008)
+
+
+def test_requests_of_failing_users_are_no_dice() -> None:
+    """With persistent users a 1 % test of requests is wrong many times as often as with users alike."""
+    alike, _, _, _, day, _, week, by_user = (float(row.came.split()[0]) for row in prove_requests(0.05))
+    assert alike < 4 < day < week
+    assert by_user < 4
 
 
 def test_a_table_says_when_and_how_large() -> None:
@@ -51,7 +72,7 @@ def test_goes_between_its_own_markers(tmp_path: Path) -> None:
 def test_every_part_has_a_place_in_the_document() -> None:
     """docs/statistics.md has markers for every part."""
     text = DOCUMENT.read_text()
-    for name in PARTS:
+    for name in NAMES:
         assert text.count(f"<!-- proofs:{name}:begin -->") == text.count(f"<!-- proofs:{name}:end -->") == 1
 
 
@@ -63,7 +84,7 @@ def test_smoke_is_not_written(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_parts_are_named() -> None:
     """Any part can be run alone."""
-    assert parse_flags(["--only", *PARTS]).only == list(PARTS)
+    assert parse_flags(["--only", *NAMES]).only == list(NAMES)
 
 
 def test_a_part_runs(capsys: pytest.CaptureFixture[str]) -> None:

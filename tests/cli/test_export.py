@@ -19,11 +19,13 @@ import pytest
 from gateway.cli.export import csv_line, unix_ms_of
 from gateway.cli.main import main
 from gateway.clock import SettableClock
+from gateway.record.copied import salt_of
+from gateway.record.pair import PairKind, PairTexts
 from gateway.record.sample import Sample
 from gateway.record.store.engine import location_of
 from gateway.record.store.forget import hashes_of
 from gateway.record.store.store import Store
-from tests.record.store.making import NOW_UNIX_MS, batch, feedback, outcome
+from tests.record.store.making import NOW_UNIX_MS, batch, feedback, outcome, pair
 
 ANN = hashes_of("ann", ["support-concise"])["support-concise"]
 
@@ -170,3 +172,24 @@ def test_samples(capfdbinary: pytest.CaptureFixture[bytes], state: Path) -> None
     (row,) = csv.DictReader(io.StringIO(export(capfdbinary, state, "samples", "--route", "support").decode()))
     assert (row["request_id"], row["arm"], row["prompt"], row["answer"]) == ("sq1_x", "concise", "[]", "'=1")
     assert export(capfdbinary, state, "samples", "--format", "jsonl", "--route", "other") == b""
+
+
+def test_pairs(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    """Pairs come with their users, under the salt of shadows, and with texts that no spreadsheet computes."""
+
+    async def fill(store: Store) -> None:
+        unit_hash = hashes_of("ann", [salt_of("support")])[salt_of("support")]
+        words = PairTexts("=1+1", "@a", "fine", 2 * NOW_UNIX_MS)
+        await store.keep_pairs([pair(unit_hash=unit_hash, texts=words), pair("z", kind=PairKind.NOISE)])
+
+    on_store(tmp_path, fill)
+    (tmp_path / "users").write_text("ann\n")
+    arguments = ("pairs", "--users", str(tmp_path / "users"))
+    rows = list(csv.DictReader(io.StringIO(export(capfdbinary, tmp_path, *arguments).decode())))
+    assert [(row["kind"], row["user"], row["similarity"]) for row in rows] == [
+        ("shadow", "ann", "0.75"),
+        ("noise", "", "0.75"),
+    ]
+    assert [rows[0][name] for name in ("prompt", "primary_text", "shadow_text")] == ["'=1+1", "'@a", "fine"]
+    first = orjson.loads(export(capfdbinary, tmp_path, "pairs", "--format", "jsonl").splitlines()[0])
+    assert (first["segments"], first["prompt"], first["is_stream"]) == ({"plan": "pro"}, "=1+1", True)

@@ -93,8 +93,10 @@ def test_says_how_rollouts_stand() -> None:
             {"release": "gone", "arm": "", "sentence": "rolled\nback"},
             {"release": "sales", "arm": "new", "sentence": "unsafe"},
         ],
+        "facts_left_out": {"beyond_bounds": 7, "of_unknown_epochs": 0},
     }
     shown = render_status(BODY | {"steering": steering}).splitlines()
+    assert "facts that no watch was told: 7 beyond bounds" in shown
     assert "support-v8: concise is at 10 %. It waits for 14 h more." in shown
     assert "sales: sales is split between old 50 %, new stopped." in shown
     assert "latched: gone, every candidate: rolled back" in shown and not any("unsafe" in line for line in shown)

@@ -18,7 +18,7 @@ class Traffic:
     """A minute's durations at a time; log-normal, each user a little faster or slower than the next."""
 
     def __init__(
-        self, *, per_minute: int = 120, share: float = 0.1, is_stream: bool = False, n_users: int = 500
+        self, *, per_minute: int = 120, share: float = 0.1, is_stream: bool = False, n_users: int = 1_000
     ) -> None:
         self.random, self.now_ms, self.n_users = Random(2), 0, n_users
         self.per_minute, self.share, self.is_stream = per_minute, share, is_stream
@@ -59,14 +59,14 @@ def test_slow_acts(is_stream: bool) -> None:
     assert found.evidence["of"] == ("streams" if is_stream else "other requests")
 
 
-def test_three_slow_people_are_no_slow_candidate() -> None:
-    """Forty users of whom three wait five times as long, and send a fifth of the requests, act not once."""
+def test_four_slow_people_are_no_slow_candidate() -> None:
+    """Sixty users of whom four wait five times as long, and send a sixth of the requests, act not once."""
     random, rules = Random(3), LatencyRules(LATENCY, since_ms=0)
     for minute in range(240):
         arms: tuple[list[Timing], list[Timing]] = ([], [])
         for arm, timings in enumerate(arms):
-            for user in random.choices(range(40), [3] * 3 + [1] * 37, k=20):
-                ms = random.lognormvariate(6.5, 0.6) * (5.0 if arm == 0 and user < 3 else 1.0)
+            for user in random.choices(range(60), [3] * 4 + [1] * 56, k=20):
+                ms = random.lognormvariate(6.5, 0.6) * (5.0 if arm == 0 and user < 4 else 1.0)
                 timings.append(Timing(hashed(1_000 * arm + user), False, ms))
         rules.include(minute * MINUTE_MS, epoch=0, candidate=arms[0], baseline=arms[1])
         assert rules.judge((minute + 1) * MINUTE_MS, LATENCY, ALPHA) is None
@@ -101,10 +101,10 @@ def test_too_few_requests() -> None:
 
 
 def test_too_few_users() -> None:
-    """Many requests of a dozen users are a dozen users."""
-    traffic = Traffic(n_users=100, per_minute=300)
+    """Many requests of two dozen users are two dozen users."""
+    traffic = Traffic(n_users=250, per_minute=300)
     assert traffic.flow(60, times=5.0) is None
-    assert "20 are needed" in (traffic.rules.lacking(0) or "")
+    assert "50 are needed" in (traffic.rules.lacking(0) or "")
 
 
 def test_new_epoch_begins_anew() -> None:

@@ -20,6 +20,7 @@ from gateway.record.account import Account
 from gateway.record.batch import Batch
 from gateway.record.feedback import Feedback
 from gateway.record.outcome import Outcome
+from gateway.record.shadowed import ShadowCount
 from gateway.record.trace import AttemptSpan, Trace
 from tests.fakes.collector import http_collector
 from tests.fakes.facts import MemoryStore, batch_of
@@ -73,6 +74,15 @@ async def test_page_shows_all_sources(make: Make) -> None:
     assert (numbers["sluice_requests_total"], numbers["sluice_facts_stored_total"]) == (2, 2)
     assert (numbers["sluice_worker_in_flight"], numbers["sluice_arm_weight_ratio"]) == (3, 1)
     assert (numbers["sluice_store_commit_duration_seconds_count"], numbers["sluice_build_info"]) == (1, 1)
+
+
+async def test_copies_are_counted(make: Make) -> None:
+    """What became of copies is counted by result, and what they cost without it."""
+    meters = make()
+    for result, usd in (("answered", 0.5), ("timeout", 0.25), ("queue_full", 0.0)):
+        meters.note_shadowed([ShadowCount(20_000, "support", "small", result, 2, usd)])
+    numbers = await page_of(meters)
+    assert (numbers["sluice_shadow_requests_total"], numbers["sluice_shadow_cost_usd_total"]) == (6, 0.75)
 
 
 async def test_nothing_is_sent_unasked(make: Make) -> None:

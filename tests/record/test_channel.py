@@ -10,15 +10,21 @@ from typing import Any, cast
 import msgspec
 import pytest
 
+from gateway.clock import SettableClock
 from gateway.errors import OverloadedError
 from gateway.record.batch import Batch
 from gateway.record.channel import Channel, ChannelLimits
 from gateway.record.feedback import Receipt
-from gateway.record.frames import Ack, FrameReader, Handed, Kind, Losses, Receipts, encode_frame
+from gateway.record.frames import Ack, Counted, FrameReader, Handed, Kind, Losses, Receipts, Summed, encode_frame
 from gateway.record.outcome import Outcome
+from gateway.record.pair import Judged, Pair
 from gateway.record.sample import Sample
+from gateway.record.shadowed import ShadowCount, Shadowed
+from gateway.tasks import TaskGroup
 from tests.fakes.facts import feedback_of
+from tests.record.store.making import judged, pair
 
+SENT = ("support", "small", "answered")
 QUICK = ChannelLimits(flush_s=0.005, feedback_s=0.2, batch_rows=10)
 
 
@@ -52,6 +58,9 @@ class FakeControl(asyncio.Transport):
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         pass
+
+    def get_write_buffer_size(self) -> int:
+        return 0
 
     def abort(self) -> None:
         self.hang_up()
@@ -326,4 +335,71 @@ async def test_sample_bounds(control: FakeControl) -> None:
     wanted = {"worker_rows": 1, "worker_bytes": 1, "worker_unfit": 1}
     await until(lambda: control.of(Kind.LOSSES, Losses) == [Losses({}, wanted)])
     assert [sample.answer for sample in control.of(Kind.SAMPLE, Sample)] == ["a", "b"]
+    await channel.close(0.0)
+
+
+def shadowed(n_copies: int) -> Shadowed:
+    """Give so many answered copies of one day."""
+    return Shadowed([("support", "small", "answered", n_copies, 0.5)], 20_000)
+
+
+async def test_pairs_follow(channel: Channel, control: FakeControl) -> None:
+    """Pairs and judgements go in their order, at once, and are not told again."""
+    channel.note_pair(pair())
+    channel.note_judged(judged(pair()))
+    assert [kind for kind, _ in control.frames[-2:]] == [Kind.PAIR, Kind.JUDGED]
+    assert (control.of(Kind.PAIR, Pair), control.of(Kind.JUDGED, Judged)) == ([pair()], [judged(pair())])
+    control.hang_up()
+    await until(lambda: channel.counts()["facts_connected"])
+    assert len(control.of(Kind.PAIR, Pair)) == 1
+
+
+async def test_pair_bounds(control: FakeControl) -> None:
+    """Pairs that do not fit are dropped and told soon, with nothing else to take the news along."""
+    channel = Channel(control.connect, worker=1, boot=9, limits=ChannelLimits(flush_s=0.005, max_pairs=1))
+    channel.open()
+    await until(lambda: control.frames)
+    control.stall(is_full=True)
+    for _ in range(3):
+        channel.note_pair(pair())
+    await until(lambda: control.of(Kind.LOSSES, Losses) == [Losses({}, {}, {"worker_rows": 2})])
+    counts = channel.counts()
+    assert (counts["pairs_noted"], counts["pairs_waiting"], counts["pairs_dropped"]) == (3, 1, 2)
+    await channel.close(0.0)
+
+
+async def test_counts_of_copies_are_told_until_kept(channel: Channel, control: FakeControl) -> None:
+    """Sums go one frame at a time, and again over a new connection, until control says that they are kept."""
+    channel.note_shadowed(shadowed(1))
+    await until(lambda: control.of(Kind.SHADOWED, Summed))
+    for _ in range(3):
+        channel.note_shadowed(shadowed(1))
+    control.hang_up()
+    await until(lambda: channel.counts()["facts_connected"])
+    assert [(each.number, each.counts[0].n) for each in control.of(Kind.SHADOWED, Summed)] == [(1, 1), (1, 1)]
+    control.say(Kind.COUNTED, Counted(1))
+    await until(lambda: len(control.of(Kind.SHADOWED, Summed)) == 3)
+    assert control.of(Kind.SHADOWED, Summed)[-1] == Summed(2, [ShadowCount(20_000, *SENT, 3, 1.5)])
+
+
+async def test_closing_waits_for_counts(channel: Channel, control: FakeControl) -> None:
+    """At the end everything goes at once, and who closes waits until it is kept."""
+    for number in (1, 2):
+        channel.note_shadowed(shadowed(number))
+        channel.flush()
+    closing = TaskGroup().spawn(channel.close(3.0))
+    await until(lambda: len(control.of(Kind.SHADOWED, Summed)) == 2)
+    assert not closing.done()
+    control.say(Kind.COUNTED, Counted(2))
+    await asyncio.wait_for(closing, 1.0)
+
+
+async def test_day_of_copies(control: FakeControl) -> None:
+    """Copies that say no day are of the day on which the channel hears of them."""
+    clock = SettableClock(unix_ms=20_500 * 86_400_000)
+    channel = Channel(control.connect, worker=1, boot=9, limits=QUICK, clock=clock)
+    channel.note_shadowed(Shadowed([(*SENT, 1, 0.0)]))
+    channel.open()
+    await until(lambda: control.of(Kind.SHADOWED, Summed))
+    assert control.of(Kind.SHADOWED, Summed)[0].counts[0].day == 20_500
     await channel.close(0.0)

@@ -18,10 +18,12 @@ from gateway.processes.facts import bind_facts, connector
 from gateway.record.channel import Channel, ChannelLimits
 from gateway.record.desk import FactDesk
 from gateway.record.feedback import Receipt
-from gateway.record.frames import Ack, FrameReader, Handed, Hello, Kind, Losses, encode_frame
+from gateway.record.frames import SHADOW_SLOT, Ack, FrameReader, Handed, Hello, Kind, Losses, Summed, encode_frame
 from gateway.record.ledger import LedgerLimits
 from gateway.record.outcome import Outcome
+from gateway.record.shadowed import Shadowed
 from tests.fakes.facts import MemoryStore, batch_of, feedback_of
+from tests.record.store.making import judged, pair
 
 QUICK = LedgerLimits(group_s=0.001, patience_s=0.05, first_pause_s=0.005, max_pause_s=0.02, max_queued_rows=200)
 
@@ -217,3 +219,29 @@ async def test_hostile_samples(post: Post, payload: bytes) -> None:
         await reader.read()
     writer.close()
     assert post.desk.render()["samples"] == {"kept": 0, "queued": 0, "dropped": {}}
+
+
+async def test_shadow_is_no_worker(post: Post) -> None:
+    """The shadow process hands over pairs and counts, is shown apart, and is told of nobody's absence."""
+    channel = Channel(connector(post.folder), worker=SHADOW_SLOT, boot=7, limits=ChannelLimits(flush_s=0.002))
+    channel.open()
+    channel.note_pair(pair())
+    channel.note_judged(judged(pair()))
+    channel.note_shadowed(Shadowed([("support", "small", "answered", 3, 0.5)]))
+    await until(lambda: (found := post.desk.intake.shadow()) is not None and found.copies == 3)
+    assert post.desk.intake.workers() == []
+    found = post.desk.intake.shadow()
+    assert found is not None and (found.pairs, found.judgements, found.dropped) == (1, 1, {})
+    await channel.close(0.0)
+    await until(lambda: post.desk.intake.shadow() is None)
+
+
+@pytest.mark.parametrize("said", [(Kind.SHADOWED, Summed(0, [])), (Kind.SHADOWED, Summed(2**62, [])), (Kind.PAIR, "x")])
+async def test_hostile_pairs(post: Post, said: tuple[Kind, object]) -> None:
+    """What is no pair, or counts of no possible number, ends the connection it came over."""
+    reader, writer = await post.connect()
+    writer.write(hello(SHADOW_SLOT) + encode_frame(*said))
+    async with asyncio.timeout(3):
+        while await reader.read(1000):
+            pass
+    writer.close()

@@ -27,3 +27,5 @@ def test_negative_is_refused() -> None:
     """Nothing is kept for less than no time."""
     with pytest.raises(ValueError, match="less than no time"):
         Retention(feedback_s=-1)
+    with pytest.raises(ValueError, match="less than no time"):
+        Retention(pairs_s=-1)

@@ -14,7 +14,7 @@ from gateway.record.batch import StoreError
 from gateway.record.sample import Sample
 from gateway.record.sample_keeper import KeeperLimits, SampleKeeper, disk_use_of
 
-BRISK = KeeperLimits(max_samples=10, max_bytes=1_000, group_samples=4, group_bytes=300, rest_s=0.001, tend_every_s=0.02)
+BRISK = KeeperLimits(max_rows=10, max_bytes=1_000, group_rows=4, group_bytes=300, rest_s=0.001, tend_every_s=0.02)
 
 
 def sample(name: str) -> Sample:
@@ -150,7 +150,7 @@ async def test_tends(caplog: pytest.LogCaptureFixture) -> None:
 async def test_close() -> None:
     """What waits at the end is kept without pauses, and what comes later is not taken."""
     shelf = Shelf()
-    async with keeping(shelf, KeeperLimits(group_samples=1, rest_s=60.0)) as keeper:
+    async with keeping(shelf, KeeperLimits(group_rows=1, rest_s=60.0)) as keeper:
         keeper.use(shelf, None)
         for number in range(5):
             keeper.offer(sample(str(number)), 1)

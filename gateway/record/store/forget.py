@@ -19,21 +19,28 @@ from gateway.record.store.rows import decode_outcomes, encode_outcomes, encode_u
 from gateway.record.store.schema import signed, unsigned
 from gateway.record.store.sweep import Broom, Writing
 
-_TABLES_OF_UNITS = (schema.samples, schema.feedback, schema.unit_days, schema.exposures)
+_TABLES_OF_UNITS = (
+    schema.samples,
+    schema.shadow_texts,
+    schema.shadow_pairs,
+    schema.feedback,
+    schema.unit_days,
+    schema.exposures,
+)
 _AT_ONCE = 500
 _BATCHES_AT_ONCE = 8
 
 
-def hashes_of(user: str, releases: Sequence[str]) -> dict[str, int]:
+def hashes_of(user: str, salts: Sequence[str]) -> dict[str, int]:
     """
-    Give a user's unit hash in each release; {} for the empty user, who is never hashed.
+    Give a user's unit hash under each salt; {} for the empty user, who is never hashed.
 
     Args:
         user: The id as apps send it.
-        releases: Release names, which are the salts.
+        salts: Release names, and what routes' shadows are salted with: `Reader.salts`.
     """
     key = normalize("NFC", user.strip())
-    return {release: unit_hash_of(release, key) for release in releases} if key else {}
+    return {salt: unit_hash_of(salt, key) for salt in salts} if key else {}
 
 
 async def forget_units(writing: Writing, reader: Reader, unit_hashes: Sequence[int], clock: Clock) -> int:

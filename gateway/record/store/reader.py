@@ -18,12 +18,24 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.record.batch import StoreError
+from gateway.record.copied import salt_of
 from gateway.record.outcome import Outcome
+from gateway.record.pair import Pair, PairKey, PairTexts
 from gateway.record.rollup import Rollup, RollupKey, Sums, UnitDayKey, UnitSums
+from gateway.record.shadowed import ShadowCount
 from gateway.record.store import schema
 from gateway.record.store.engine import Location
 from gateway.record.store.log import batches_after
 from gateway.record.store.migrate import check_version
+from gateway.record.store.pair_reading import (
+    COLUMNS,
+    Progress,
+    exported_pairs,
+    read_counts,
+    read_pairs,
+    read_texts,
+    read_unjudged,
+)
 from gateway.record.store.rows import OutcomeRow, decode_outcomes, decode_sketch, outcome_row
 from gateway.record.store.schema import unsigned
 
@@ -223,6 +235,47 @@ class Reader:
             names |= {row[0] for row in found if row[0]}
         return sorted(names)
 
+    async def salts(self) -> list[str]:
+        """Give everything that any kept unit may be salted with: release names, and those of routes' shadows."""
+        routes = await self.rows_of(sa.select(schema.shadow_pairs.c.route).distinct())
+        return [*await self.releases(), *sorted(salt_of(row[0]) for row in routes)]
+
+    def pairs(
+        self,
+        route: str,
+        *,
+        since_unix_ms: int = 0,
+        shadow_variant: str | None = None,
+        progress: Progress | None = None,
+    ) -> AsyncIterator[list[Pair]]:
+        """
+        Give a route's pairs in lots, oldest first, without texts and without judges' reasons.
+
+        Args:
+            route: Route name.
+            since_unix_ms: From requests of this time on.
+            shadow_variant: Those made for this shadow alone, noise pairs included; of all when None.
+            progress: Called after each lot with how many were given and how many there are.
+
+        Raises:
+            StoreError: They could not be read; as the lots are asked for.
+        """
+        return read_pairs(
+            self.rows_of, route, since_unix_ms=since_unix_ms, shadow_variant=shadow_variant, progress=progress
+        )
+
+    async def pair_texts(self, keys: Sequence[PairKey]) -> dict[PairKey, PairTexts]:
+        """Give the texts of these pairs as far as they are kept: `record.pair.key_of` gives a pair's key."""
+        return await read_texts(self.rows_of, keys)
+
+    async def unjudged(self, since_unix_ms: int, limit: int = 1_000, *, route: str | None = None) -> list[Pair]:
+        """Give at most so many pairs that have texts and no judgement, with their texts, oldest first."""
+        return await read_unjudged(self.rows_of, since_unix_ms=since_unix_ms, limit=limit, route=route)
+
+    async def shadow_counts(self, route: str, since_day: int = 0) -> Sequence[ShadowCount]:
+        """Give what became of a route's copies per UTC day, variant and result, from a day since 1970 on."""
+        return await read_counts(self.rows_of, route, since_day)
+
     async def outcomes(self, within: Within) -> AsyncIterator[OutcomeRow]:
         """Give single requests in the order they were kept, which is that of their ends but for some seconds."""
         where = _where_batches(within)
@@ -250,13 +303,18 @@ class Reader:
         table = schema.samples
         return self._pages(table, [table.c.id], _where(table, table.c.unix_ms, within), page_rows=_SAMPLES_AT_ONCE)
 
+    def exported_pairs(self, within: Within) -> AsyncIterator[Any]:
+        """Give pairs with their texts where they are kept, oldest first, as rows of `columns_of("pairs")`."""
+        table = schema.shadow_pairs
+        return exported_pairs(self.rows_of, _where(table, table.c.unix_ms, within))
+
     async def count(self, table: str, within: Within) -> int:
         """Give how many rows `outcomes` and its like will give; of outcomes at most so many."""
         if table == "outcomes":
             n_outcomes = sa.func.coalesce(sa.func.sum(schema.outcome_batches.c.n), 0)
             return int((await self.rows_of(sa.select(n_outcomes).where(*_where_batches(within))))[0][0])
-        of = schema.metadata.tables[table]
-        time = {"exposures": "first_unix_ms", "feedback": "received_unix_ms", "samples": "unix_ms"}[table]
+        of = schema.shadow_pairs if table == "pairs" else schema.metadata.tables[table]
+        time = {"exposures": "first_unix_ms", "feedback": "received_unix_ms"}.get(table, "unix_ms")
         wanted = sa.select(sa.func.count()).select_from(of).where(*_where(of, of.c[time], within))
         return int((await self.rows_of(wanted))[0][0])
 
@@ -266,7 +324,9 @@ class Reader:
         return sa.select(*[of[name] for name in columns])
 
     def columns_of(self, table: str) -> list[str]:
-        """Give the columns of `outcomes`, `exposures`, `feedback` or `samples`, in the rows' order."""
+        """Give the columns of `outcomes`, `exposures`, `feedback`, `samples` or `pairs`, in the rows' order."""
+        if table == "pairs":
+            return COLUMNS
         if table == "outcomes":
             return list(OutcomeRow._fields)
         # SQLAlchemy's names are strings of its own kind, which orjson does not take for keys.

@@ -1,5 +1,5 @@
 """
-The store's tables: a log of outcomes, what is derived from it, and feedback.
+The store's tables: a log of outcomes, what is derived from it, feedback, samples, and pairs of answers.
 
 One schema for both dialects. Names are kept as text, not as numbers into a list of names: whoever opens the file with
 sqlite3 or psql can read it. Unit hashes are 64 bits, kept signed, for neither database has unsigned ones.
@@ -8,12 +8,13 @@ sqlite3 or psql can read it. Unit hashes are 64 bits, kept signed, for neither d
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import sqlalchemy as sa
 
 from gateway.record.rollup import RollupKey, Sums, UnitDayKey, UnitSums
 
-HEAD = "0001"
+HEAD = "0002"
 """The version of the schema below; the last of `migrations/versions`."""
 
 metadata = sa.MetaData()
@@ -34,8 +35,26 @@ def _float(name: str, *, optional: bool = False) -> sa.Column[float]:
     return sa.Column(name, sa.Double, nullable=optional)
 
 
-def _bool(name: str) -> sa.Column[bool]:
-    return sa.Column(name, sa.Boolean, nullable=False)
+def _bool(name: str, *, optional: bool = False) -> sa.Column[bool]:
+    return sa.Column(name, sa.Boolean, nullable=optional)
+
+
+def _side(who: str) -> list[sa.Column[Any]]:
+    return [
+        _int(f"{who}_status"),
+        _text(f"{who}_error", optional=True),
+        _text(f"{who}_model", optional=True),
+        _float(f"{who}_ttft_ms", optional=True),
+        _float(f"{who}_duration_ms"),
+        _int(f"{who}_input_tokens", optional=True),
+        _int(f"{who}_output_tokens", optional=True),
+        _float(f"{who}_cost_usd", optional=True),
+        _text(f"{who}_finish", optional=True),
+        _text(f"{who}_safety"),
+        _bool(f"{who}_is_valid_format", optional=True),
+        _bool(f"{who}_is_truncated"),
+        _int(f"{who}_chars", optional=True),
+    ]
 
 
 def _sums(zeros: Mapping[str, float]) -> list[sa.Column[int] | sa.Column[float]]:
@@ -155,6 +174,79 @@ samples = sa.Table(
     sa.Index("samples_by_unit", "release", "unit_hash"),
 )
 
+# What people ask for has columns; the program reads the two that are msgpack.
+shadow_pairs = sa.Table(
+    "shadow_pairs",
+    metadata,
+    _text("request_id"),
+    _int("kind"),
+    _text("shadow_variant"),
+    _int("unix_ms"),
+    _text("route"),
+    _text("release"),
+    _int("epoch"),
+    _text("arm"),
+    _int("unit_hash"),
+    _bool("has_unit"),
+    _text("segments", optional=True),
+    _text("api"),
+    _bool("is_stream"),
+    _text("primary_variant"),
+    _text("second_variant"),
+    *_side("primary"),
+    *_side("shadow"),
+    _bool("is_exact", optional=True),
+    _bool("is_equal", optional=True),
+    _float("similarity", optional=True),
+    _text("tool_calls", optional=True),
+    _text("judge", optional=True),
+    _int("judged_unix_ms", optional=True),
+    _int("vote", optional=True),
+    _int("vote_primary_first", optional=True),
+    _int("vote_shadow_first", optional=True),
+    _float("judge_cost_usd", optional=True),
+    _text("judge_problem", optional=True),
+    sa.Column("pair", sa.LargeBinary, nullable=False),
+    sa.Column("judgement", sa.LargeBinary, nullable=True),
+    sa.PrimaryKeyConstraint("request_id", "kind", "shadow_variant"),
+    sa.Index("shadow_pairs_by_route", "route", "unix_ms", "request_id", "kind", "shadow_variant"),
+    sa.Index("shadow_pairs_by_time", "unix_ms"),
+    sa.Index("shadow_pairs_by_unit", "unit_hash"),
+)
+
+# Apart from the pairs, for they go much earlier, and whoever counts pairs does not read past them.
+shadow_texts = sa.Table(
+    "shadow_texts",
+    metadata,
+    _text("request_id"),
+    _int("kind"),
+    _text("shadow_variant"),
+    _int("unix_ms"),
+    _int("expires_unix_ms"),
+    _int("unit_hash"),
+    _text("prompt"),
+    _text("primary_text"),
+    _text("shadow_text"),
+    _text("judge_reason"),
+    sa.PrimaryKeyConstraint("request_id", "kind", "shadow_variant"),
+    sa.Index("shadow_texts_by_expiry", "expires_unix_ms"),
+    sa.Index("shadow_texts_by_time", "unix_ms"),
+)
+
+shadow_counts = sa.Table(
+    "shadow_counts",
+    metadata,
+    _int("day"),
+    _text("route"),
+    _text("variant"),
+    _text("result"),
+    _int("n"),
+    _float("usd"),
+    sa.PrimaryKeyConstraint("day", "route", "variant", "result"),
+    sqlite_with_rowid=False,
+)
+
+# A worker's counts of copies are numbered apart from its outcomes, under -1 less its slot.
 watermarks = sa.Table(
     "watermarks",
     metadata,

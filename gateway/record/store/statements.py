@@ -33,6 +33,9 @@ class Statements:
         add_rollups: Adds to what is there, and replaces sketches.
         add_feedback: An id that is there is an error.
         add_samples: Without ids.
+        add_pairs: One that is there is an error.
+        add_pair_texts: Likewise.
+        add_shadow_counts: Adds to what is there.
         raise_watermarks: Never lowers one.
     """
 
@@ -42,6 +45,9 @@ class Statements:
     add_rollups: str
     add_feedback: str
     add_samples: str
+    add_pairs: str
+    add_pair_texts: str
+    add_shadow_counts: str
     raise_watermarks: str
 
 
@@ -54,6 +60,9 @@ def compile_statements(dialect: sa.Dialect) -> Statements:
         add_rollups=_text_of(dialect, _adding(dialect, schema.rollups, Sums._fields, replacing=_SKETCHES)),
         add_feedback=_text_of(dialect, sa.insert(schema.feedback)),
         add_samples=_text_of(dialect, sa.insert(schema.samples), without="id"),
+        add_pairs=_text_of(dialect, sa.insert(schema.shadow_pairs)),
+        add_pair_texts=_text_of(dialect, sa.insert(schema.shadow_texts)),
+        add_shadow_counts=_text_of(dialect, _adding(dialect, schema.shadow_counts, ("n", "usd"))),
         raise_watermarks=_text_of(dialect, _rising(dialect)),
     )
 

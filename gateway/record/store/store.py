@@ -22,8 +22,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from gateway.clock import Clock
 from gateway.record.batch import Batch, RefusedError, StoreError
 from gateway.record.feedback import Feedback, Receipt
+from gateway.record.pair import Judged, Pair
 from gateway.record.retention import Retention
 from gateway.record.sample import Sample
+from gateway.record.shadowed import ShadowCount
 from gateway.record.store import schema
 from gateway.record.store.attribution import Redact, has_feedback_by_user, keep_feedback
 from gateway.record.store.ballast import Ballast
@@ -41,6 +43,7 @@ from gateway.record.store.log import (
     read_tail,
 )
 from gateway.record.store.migrate import LOCK_KEY, migrate
+from gateway.record.store.pairs import PairRows, key_of_row, routes_of, write_pairs
 from gateway.record.store.reader import Reader, words_of
 from gateway.record.store.rows import Row, plain
 from gateway.record.store.statements import Statements, compile_statements
@@ -207,6 +210,50 @@ class Store:
             if rows:
                 await connection.exec_driver_sql(self._compiled.add_samples, rows)
 
+    async def keep_pairs(self, rows: Sequence[Pair | Judged]) -> None:
+        """
+        Keep pairs and judgements that came after theirs, redacted; a pair that is there already stays as it is.
+
+        Raises:
+            StoreError: Nothing was kept.
+        """
+        judged = [row for row in rows if isinstance(row, Judged)]
+        found = await self.reader.rows_of(routes_of(judged)) if judged and self._engine is not None else []
+        routes = {key_of_row(row): row.route for row in found}
+        ready = await asyncio.to_thread(PairRows, rows, self._redact, routes)
+        async with self._writing() as connection:
+            await write_pairs(connection, self._compiled, ready)
+
+    async def count_shadows(self, worker: int, boot: int, number: int, counts: Sequence[ShadowCount]) -> bool:
+        """
+        Add counts of copies to what is there.
+
+        Args:
+            worker: Who sent them.
+            boot: Of that worker.
+            number: Of this sending, rising; one that is not above the last that was kept is not counted again.
+            counts: More of each.
+
+        Returns:
+            Whether they were counted now.
+
+        Raises:
+            StoreError: Nothing was kept.
+        """
+        async with self._writing() as connection:
+            marks = schema.watermarks.c
+            # Numbered apart from the worker's outcomes.
+            numbered_as = -1 - worker
+            mine = sa.select(marks["last"]).where(marks.worker == numbered_as, marks.boot == boot)
+            if ((await connection.execute(mine)).scalar() or 0) >= number:
+                return False
+            if counts:
+                rows = [(each.day, *map(plain, each[1:4]), *each[4:]) for each in counts]
+                await connection.exec_driver_sql(self._compiled.add_shadow_counts, rows)
+            raised = self._rows_of_marks({(numbered_as, boot): number})
+            await connection.exec_driver_sql(self._compiled.raise_watermarks, raised)
+            return True
+
     async def tend(self) -> Swept:
         """
         Let go of what is too old or too much, and hold room on the disk back again; for once a minute.
@@ -229,7 +276,7 @@ class Store:
         Sums over all requests stay: they hold nobody.
 
         Args:
-            unit_hashes: A user's hash under every release's salt: `assign.bucketing.unit_hash_of`.
+            unit_hashes: A user's hash under every salt there is: `Reader.salts`, `forget.hashes_of`.
 
         Returns:
             Rows removed.

@@ -47,6 +47,9 @@ class Swept:
     feedback: int = 0
     samples: int = 0
     watermarks: int = 0
+    shadow_texts: int = 0
+    shadow_pairs: int = 0
+    shadow_counts: int = 0
 
 
 async def sweep(
@@ -122,9 +125,14 @@ def _beyond(retention: Retention, now_unix_ms: int) -> list[tuple[sa.Table, sa.C
 
     units = before_ms(retention.units_s)
     samples, rollups = schema.samples.c, schema.rollups.c
+    pairs, texts, counts = schema.shadow_pairs.c, schema.shadow_texts.c, schema.shadow_counts.c
+    pairs_from = before_ms(retention.pairs_s)
     exposures, days, feedback = schema.exposures.c, schema.unit_days.c, schema.feedback.c
     return [
         (schema.samples, samples.expires_unix_ms <= now_unix_ms),
+        (schema.shadow_texts, (texts.expires_unix_ms <= now_unix_ms) | (texts.unix_ms < pairs_from)),
+        (schema.shadow_pairs, pairs.unix_ms < pairs_from),
+        (schema.shadow_counts, counts.day < before_ms(retention.shadow_counts_s) // DAY_MS),
         (schema.rollups, rollups.minute_unix_s < before_ms(retention.rollups_s) // 1000),
         (schema.unit_days, days.day < units // DAY_MS),
         (schema.exposures, exposures.first_unix_ms < units),

@@ -13,11 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from gateway.domain.outcome import Safety
 from gateway.domain.release import Reason
 from gateway.domain.variant import Api
 from gateway.record.batch import Batch
 from gateway.record.feedback import Feedback, Receipt
 from gateway.record.outcome import Outcome
+from gateway.record.pair import Judged, Judgement, Likeness, Pair, PairKind, PairTexts, Side, Vote
 from gateway.record.store.store import Store
 
 NOW_UNIX_MS = 1_790_000_000_000
@@ -83,6 +85,54 @@ def feedback(id: str = "f1", *, by_user: bool = False, **changes: Any) -> Feedba
         "unit_hash": 7,
     }
     return Feedback(**values | ({} if by_user else request) | changes)
+
+
+def side(variant: str = "big", **changes: Any) -> Side:
+    """Give a whole answer."""
+    values: dict[str, Any] = {
+        "status": 200,
+        "ttft_ms": 120.5,
+        "duration_ms": 900.0,
+        "input_tokens": 100,
+        "output_tokens": 20,
+        "cost_usd": 0.25,
+        "finish_reason": "stop",
+        "n_chars": 80,
+    }
+    return Side(variant, **values | changes)
+
+
+def pair(request_id: str = "sq1_a", **changes: Any) -> Pair:
+    """Give a pair that is neither judged nor kept with texts."""
+    values: dict[str, Any] = {
+        "kind": PairKind.SHADOW,
+        "shadow_variant": "small",
+        "unix_ms": NOW_UNIX_MS,
+        "route": "support",
+        "release": "support-concise",
+        "epoch": 2,
+        "arm": "concise",
+        "unit_hash": 2**64 - 7,
+        "has_unit": True,
+        "segments": {"plan": "pro"},
+        "api": "chat/completions",
+        "is_stream": True,
+        "primary": side(),
+        "shadow": side("small", safety=Safety.REFUSED, is_valid_format=False),
+        "likeness": Likeness(False, True, 0.75, ["$.items[].price"], 3, "same"),
+    }
+    return Pair(request_id, **values | changes)
+
+
+def texts(word: str = "why", *, expires_unix_ms: int = NOW_UNIX_MS + 10_000) -> PairTexts:
+    """Give the texts of a pair."""
+    return PairTexts(f'["{word}"]', f"{word} 1", f"{word} 2", expires_unix_ms)
+
+
+def judged(of: Pair, reason: str = "The second is shorter.") -> Judged:
+    """Give a judgement of a pair, for the shadow in one order and for nobody in the other."""
+    said = Judgement("judge", NOW_UNIX_MS + 5, Vote.SHADOW, Vote.TIE, reason, 0.01)
+    return Judged(of.request_id, of.kind, of.shadow_variant, said)
 
 
 def find_postgres() -> Path | None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from gateway.assign.bucketing import unit_hash_of
 from gateway.clock import SettableClock
+from gateway.record.copied import salt_of
 from gateway.record.sample import Sample
 from gateway.record.store.engine import location_of
 from gateway.record.store.forget import hashes_of
 from gateway.record.store.reader import Within
 from gateway.record.store.store import Store
-from tests.record.store.making import NOW_UNIX_MS, batch, feedback, keep, outcome
+from tests.record.store.making import NOW_UNIX_MS, batch, feedback, judged, keep, outcome, pair, texts
 
 RELEASE = "support-concise"
 ANN, BOB = hashes_of("ann", [RELEASE])[RELEASE], hashes_of("bob", [RELEASE])[RELEASE]
@@ -44,6 +45,21 @@ async def test_forgets_one_alone(store: Store) -> None:
         assert {row.unit_hash % 2**64 async for row in rows} == {BOB}
     assert {key.unit_hash async for key, _ in reader.unit_days(RELEASE)} == {BOB}
     assert await reader.rows_of(reader.select("samples", "answer")) == [("of-bob-0-",)]
+
+
+async def test_forgets_pairs(tmp_path: Path, clock: SettableClock) -> None:
+    """A user's pairs are found under the salt of each route's shadows, and no byte of them stays in any file."""
+    store = Store(location_of(None, tmp_path), clock=clock)
+    for user, name in ((user, f"of-{user}-{number}") for number in range(40) for user in ("ann", "bob")):
+        unit_hash = hashes_of(user, [salt_of("support")])[salt_of("support")]
+        row = pair(name * 9, unit_hash=unit_hash, texts=texts(name * 300))
+        await store.keep_pairs([row, judged(row, name * 20)])
+    ann = list(hashes_of("ann", await store.reader.salts()).values())
+    assert await store.forget(ann) == 80
+    held = [(tmp_path / f"facts.sqlite{end}").read_bytes() for end in ("", "-wal")]
+    assert not any(b"of-ann" in content for content in held) and b"of-bob" in held[0]
+    assert [len(lot) async for lot in store.reader.pairs("support")] == [40]
+    await store.close()
 
 
 async def test_no_bytes_remain(tmp_path: Path, clock: SettableClock) -> None:

@@ -10,19 +10,24 @@ from pathlib import Path
 from gateway.clock import SettableClock, SystemClock
 from gateway.record.retention import DAY_S, Retention
 from gateway.record.sample import Sample
+from gateway.record.shadowed import ShadowCount
 from gateway.record.store.engine import location_of
 from gateway.record.store.reader import Within
 from gateway.record.store.store import Store
 from gateway.record.store.sweep import Swept
-from tests.record.store.making import NOW_UNIX_MS, batch, feedback, keep, outcome
+from tests.record.store.making import NOW_UNIX_MS, batch, feedback, judged, keep, outcome, pair, texts
 
-EVERYTHING = Swept(outcomes=2, rollups=2, exposures=1, unit_days=1, feedback=1, samples=1, watermarks=1)
+SHADOWS = {"shadow_texts": 1, "shadow_pairs": 1, "shadow_counts": 1}
+EVERYTHING = Swept(outcomes=2, rollups=2, exposures=1, unit_days=1, feedback=1, samples=1, watermarks=2, **SHADOWS)
 
 
 async def fill(store: Store) -> None:
     """Keep something in every table."""
     await keep(store, [batch(outcome(), outcome())], [feedback()])
     await store.keep_samples([Sample("x", NOW_UNIX_MS, NOW_UNIX_MS + 10_000, "support", "r", 1, "a", 7, "q", "a")])
+    await store.keep_pairs([pair(texts=texts())])
+    day = NOW_UNIX_MS // 86_400_000
+    await store.count_shadows(65_535, 7, 1, [ShadowCount(day, "support", "small", "answered", 1, 0.0)])
 
 
 async def test_nothing_young_goes(store: Store) -> None:
@@ -34,7 +39,7 @@ async def test_nothing_young_goes(store: Store) -> None:
 async def test_everything_old_goes(store: Store, clock: SettableClock) -> None:
     """Beyond every age every table is empty, and a unit that comes again is exposed again."""
     await fill(store)
-    clock.advance(400 * DAY_S)
+    clock.advance(402 * DAY_S)
     assert await store.tend() == EVERYTHING
     assert sum((await store.reader.health()).rows.values()) == 0
     await keep(store, [batch(outcome(unix_ms=clock.unix_ms()), boot=12)], [])
@@ -42,9 +47,10 @@ async def test_everything_old_goes(store: Store, clock: SettableClock) -> None:
 
 
 async def test_each_has_its_age(store: Store, clock: SettableClock) -> None:
-    """Samples go when they expire, single requests after a week, sums per minute after five."""
+    """Texts go when they expire, single requests after a week, sums per minute after five, pairs after 90 days."""
     await fill(store)
-    for days, wanted in ((1, Swept(samples=1)), (7, Swept(outcomes=2)), (30, Swept(rollups=2, watermarks=1))):
+    words, rollups = Swept(samples=1, shadow_texts=1), Swept(rollups=2, watermarks=2)
+    for days, wanted in ((1, words), (7, Swept(outcomes=2)), (30, rollups), (53, Swept(shadow_pairs=1))):
         clock.advance(days * DAY_S)
         assert await store.tend() == wanted
 
@@ -76,3 +82,19 @@ async def test_nobody_waits_long(tmp_path: Path) -> None:
     await store.close()
     # Of a step, 50 ms at most, and its own commit, on a machine that others use too.
     assert sorted(waits)[len(waits) // 2] < 0.2
+
+
+async def test_expired_texts_leave_no_bytes(tmp_path: Path, clock: SettableClock) -> None:
+    """Texts of pairs, and what a judge said of them, are gone from the raw files once they expire; the pairs stay."""
+    store = Store(location_of(None, tmp_path), clock=clock)
+    for number in range(40):
+        row = pair(str(number), texts=texts(f"secret-{number}-" * 400))
+        await store.keep_pairs([row, judged(row, f"secret-{number} is longer")])
+    clock.advance(11.0)
+    assert await store.tend() == Swept(shadow_texts=40)
+    # Whoever forgets also writes the log back, which otherwise happens by and by.
+    await store.forget([1])
+    held = [(tmp_path / f"facts.sqlite{end}").read_bytes() for end in ("", "-wal")]
+    assert not any(b"secret" in content for content in held)
+    assert [len(lot) async for lot in store.reader.pairs("support")] == [40]
+    await store.close()
