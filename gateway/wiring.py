@@ -16,6 +16,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,6 +27,7 @@ from gateway.processes.state import Endpoints
 
 if TYPE_CHECKING:
     from gateway.control.publish import Publisher
+    from gateway.gates.evidence import ShadowEvidence
     from gateway.processes.control import Port, Rooms
     from gateway.processes.late_steering import LateSteering
     from gateway.processes.link import ParentLink
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from gateway.processes.parent import Parent, Plan
     from gateway.processes.steering import Steered
     from gateway.record.desk import FactDesk
+    from gateway.record.evidence_query import EvidenceQuery
     from gateway.record.ledger import OpenedStore
     from gateway.record.pair import Pair
     from gateway.record.store.reader import Reader
@@ -504,6 +507,14 @@ def open_store_reader(state: Path) -> Reader:
 # A child that reads evidence
 
 
+async def read_shadow_evidence(reader: Reader, query: EvidenceQuery) -> ShadowEvidence | None:
+    """Give what the copies to a candidate came to; None while there is no pair."""
+    from gateway.report.shadow_columns import shadow_evidence_of, table_of
+
+    lots = reader.pairs(query.shadow_route, since_unix_ms=query.shadow_since_unix_ms, shadow_variant=query.candidate)
+    return shadow_evidence_of(table_of([pair async for lot in lots for pair in lot]))
+
+
 def run_evidence(options: argparse.Namespace) -> int:
     """Read a question from the input, write what the store says to the output, both as JSON."""
     import msgspec
@@ -517,7 +528,10 @@ def run_evidence(options: argparse.Namespace) -> int:
         reader = open_store_reader(options.state)
         try:
             await reader.check()
-            sys.stdout.buffer.write(msgspec.json.encode(await read_evidence(reader, query)))
+            evidence = await read_evidence(reader, query)
+            if query.shadow_route:
+                evidence = replace(evidence, shadow=await read_shadow_evidence(reader, query))
+            sys.stdout.buffer.write(msgspec.json.encode(evidence))
         finally:
             await reader.close()
         return 0

@@ -8,6 +8,7 @@ from math import nan
 from typing import Any
 
 from gateway.domain.outcome import Fault, Safety
+from gateway.gates.evidence import ShadowEvidence
 from gateway.gates.shadow import decide_shadow
 from gateway.gates.shadow_findings import PairColumns, SideColumns, measure
 from gateway.gates.shadow_verdict import ShadowVerdict
@@ -47,6 +48,19 @@ def verdict_of(table: PairTable) -> ShadowVerdict:
     """Give what is to be thought of a shadow."""
     noise = columns_of(table.noise) if table.noise else None
     return decide_shadow(measure(columns_of(table.pairs), noise))
+
+
+def shadow_evidence_of(table: PairTable) -> ShadowEvidence | None:
+    """Give the verdict as a rollout's stage looks at it; None without a pair."""
+    if not table.pairs:
+        return None
+    verdict = verdict_of(table)
+    findings = tuple(
+        {"name": one.name, "effect": one.effect, "low": one.low, "high": one.high, "sentence": one.sentence}
+        for one in verdict.findings
+        if one.is_decisive
+    )
+    return ShadowEvidence(str(verdict.state), verdict.headline, verdict.n_pairs, verdict.n_users, findings)
 
 
 def columns_of(pairs: Sequence[Pair]) -> PairColumns:

@@ -21,7 +21,7 @@ from tests.fakes.pairs import COUNTS, World, pairs_of, texts_of
 DESKTOP, PHONE = (1_100, 900), (390, 844)
 
 
-@dataclass(slots=True)
+@dataclass
 class Visit:
     """
     An opened page, and what it did.

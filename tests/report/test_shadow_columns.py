@@ -6,13 +6,14 @@ from dataclasses import fields
 from math import isnan
 
 import msgspec
+import orjson
 import pytest
 
 from gateway.domain.outcome import Fault, Safety
 from gateway.gates.shadow_findings import SideColumns
 from gateway.gates.shadow_verdict import ShadowState
 from gateway.record.pair import Side
-from gateway.report.shadow_columns import columns_of, table_of, verdict_of
+from gateway.report.shadow_columns import columns_of, shadow_evidence_of, table_of, verdict_of
 from tests.fakes.pairs import World, pairs_of, side
 
 NOT_KNOWN = None
@@ -61,6 +62,14 @@ def test_columns_are_whole() -> None:
 def test_verdict(world: World, state: ShadowState) -> None:
     """Known differences are found with the right sign; few pairs prove nothing."""
     assert verdict_of(table_of(pairs_of(world))).state is state
+
+
+def test_evidence_for_a_stage() -> None:
+    """A rollout's gate gets the verdict in words and numbers that JSON can hold; without a pair nothing."""
+    evidence = shadow_evidence_of(table_of(pairs_of(World(n=3_000, n_users=600, refuses=0.2))))
+    assert evidence is not None and (evidence.state, evidence.n_pairs) == ("worse", 3_000)
+    assert any(one["name"] == "refusals" for one in orjson.loads(orjson.dumps(evidence.findings)))
+    assert shadow_evidence_of(table_of([])) is None
 
 
 def test_nothing_at_all() -> None:
