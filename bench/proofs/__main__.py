@@ -21,6 +21,7 @@ from bench.proofs.peeking import prove_anytime, prove_peeking
 from bench.proofs.requests import prove_requests
 from bench.proofs.rows import ManyRuns, Part, Row, render_rows, write_between_markers
 from bench.proofs.scenarios import prove_scenarios
+from bench.proofs.shadows import prove_shadows
 from bench.proofs.shares import prove_shares
 from bench.proofs.trips import (
     prove_bad_hours,
@@ -44,6 +45,7 @@ PARTS: dict[str, Part] = {
     "bad-hours": prove_bad_hours,
     "latency": prove_latency,
     "false-alarms": prove_false_alarms,
+    "shadows": prove_shadows,
 }
 MANY: dict[str, ManyRuns] = {"scenarios": prove_scenarios, "controller": prove_controller}
 """Parts whose runs are shared among processes."""
