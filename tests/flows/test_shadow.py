@@ -6,12 +6,14 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
+from tests.flows.rig.facts import kept_feedback, store_file
 from tests.flows.rig.gateway import GatewayProcess, gateway
 from tests.flows.rig.http import HttpClient
 from tests.flows.rig.load import CHAT, Load, Plan
@@ -148,3 +150,50 @@ def test_live_reload(lively: ProviderProcess, home: Path) -> None:
         until_settled(running, "support", answered=3)
         running.apply(without_shadows(config(lively.base_url, "wordy")))
         running.until(lambda now: now["shadow"] is None)
+
+
+JUDGE = """  judge:
+    variants: {only: {provider: local, model: sim-judge}}
+    release: {fixed: {variant: only}}
+"""
+
+
+def test_judged_and_reported(lively: ProviderProcess, home: Path) -> None:
+    """A judge of the same gateway compares pairs and rates live answers; report and plan read it all from the store."""
+    text = config(lively.base_url, "wordy", more="noise: 0%, judge: {route: judge}") + JUDGE
+    text = text.replace("thumbs: {kind: binary}", "kind: {kind: binary, source: {judge: judge, sample: 100%}}")
+    with gateway(home, text) as running:
+        running.until(lambda now: now["shadow"] and now["shadow"]["is_ready"])
+        ids = asyncio.run(ask(running, 60))
+        until_settled(running, "support", answered=60)
+        _until(lambda: sum(pair.judgement is not None for pair in kept_pairs(running)) == 60)
+        _until(lambda: len(kept_feedback(store_file(running))) == 60)
+        assert all(name.startswith("judge-") for name in kept_feedback(store_file(running)))
+        where = ("--state", str(running.state))
+        done = running.sluice("report", "shadow", "support", "--json", *where)
+        (shadow,) = orjson.loads(done.stdout)["shadows"]
+        planned = running.sluice("plan", "shadow", "support", "--config", str(running.config), *where)
+    assert (shadow["n_pairs"], shadow["judge"]["n_judged"], shadow["state"]) == (60, 60, "insufficient"), done.stderr
+    assert len({pair["request_id"] for group in shadow["telling"] for pair in group["pairs"]} - set(ids)) == 0
+    assert "60 requests of the last" in planned.stdout, planned.stderr
+
+
+def _until(is_so: Callable[[], bool]) -> None:
+    deadline_s = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline_s
+        time.sleep(0.2)
+
+
+def test_stage_of_a_rollout(lively: ProviderProcess, home: Path) -> None:
+    """At its shadow stage a candidate gets copies of the stage's share, no user, and waits for enough of them."""
+    stages = "stages: [{at: shadow, min_duration: 12s, sample: 100%}, {at: 10%}, {at: 100%}]"
+    rollout = f"release: {{rollout: {{baseline: current, candidate: next, change_type: prompt_wording, {stages}}}}}"
+    text = config(lively.base_url, "wordy", sample="1%").replace("release: {fixed: {variant: current}}", rollout, 1)
+    with gateway(home, text) as running:
+        running.until(lambda now: now["shadow"] and now["shadow"]["is_ready"])
+        asyncio.run(ask(running, 30))
+        until_settled(running, "support", answered=30)
+        _until(lambda: "30 pairs of 30 users" in str(running.ask_operators("/api/rollouts/support")[1]))
+        told = running.ask_operators("/api/rollouts/support")[1]
+    assert (told["weight_pct"], told["stage"]["label"]) == (0, "shadow"), told
