@@ -21,7 +21,6 @@ from gateway.shadow.lane import Lane
 from tests.fakes.pairs import World, pairs_of
 from tests.fakes.tables import provider, route, table, variant
 
-
 JUDGE = JudgeRule("judge")
 
 

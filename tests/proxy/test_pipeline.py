@@ -20,6 +20,7 @@ from gateway.domain.variant import Api, Rewrite
 from gateway.errors import OverloadedError
 from gateway.proxy.bound import Pools
 from gateway.proxy.exchange import ClientRequest, Headers, first_values
+from gateway.proxy.mirror import Copies
 from gateway.proxy.pipeline import Walk
 from gateway.proxy.sweep import Sweep
 from gateway.record.outcome import Outcome
@@ -55,6 +56,7 @@ class Walker:
     outcomes: OutcomeList
     failures: list[Exception] = field(default_factory=list)
     sampler: Sampler | None = None
+    copies: Copies | None = None
     samples: list[Sample] = field(default_factory=list)
 
     def walk(self, body: bytes, *headers: tuple[bytes, bytes], api: Api = Api.CHAT) -> tuple[Walk, RecordingSink]:
