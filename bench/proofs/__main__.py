@@ -19,7 +19,7 @@ from bench.proofs.controller import prove_controller
 from bench.proofs.latency import prove_latency
 from bench.proofs.peeking import prove_anytime, prove_peeking
 from bench.proofs.requests import prove_requests
-from bench.proofs.rows import ManyRuns, Part, Row, render_rows, write_between_markers
+from bench.proofs.rows import ManyRuns, Part
 from bench.proofs.scenarios import prove_scenarios
 from bench.proofs.shadows import prove_shadows
 from bench.proofs.shares import prove_shares
@@ -30,6 +30,7 @@ from bench.proofs.trips import (
     prove_quiet,
     prove_total_outages,
 )
+from bench.rows import Row, render_rows, write_between_markers
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "statistics.md"
 SMOKE_SCALE = 0.01
@@ -72,7 +73,7 @@ def render_part(
     size = "at full size" if scale == 1 else f"at {scale:g} of full size"
     on = "one core" if cores == 1 else f"{cores} cores"
     said = f"Simulated {today} {size} in {took_s:,.0f} s on {on}, {machine.system}, Python {machine.python}."
-    return f"{said}\n\n{render_rows(rows)}"
+    return f"{said}\n\n{render_rows(rows, what='simulated')}"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -93,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
         sys.stdout.flush()
         is_met = is_met and all(row.is_met for row in rows)
         if flags.write is not None:
-            write_between_markers(flags.write, name, text)
+            write_between_markers(flags.write, f"proofs:{name}", text)
     return 0 if is_met else 1
 
 

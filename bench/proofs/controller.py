@@ -16,7 +16,8 @@ from dataclasses import replace
 from statistics import median
 
 from bench.proofs.plans import compile_plans
-from bench.proofs.rows import Row, is_within, render_bounded
+from bench.proofs.rows import is_within, render_bounded
+from bench.rows import Row
 from gateway.control.journal import DecisionKind
 from gateway.domain.rollout import RolloutPlan, SignalKind
 from gateway.simulator.world.many import run_trials

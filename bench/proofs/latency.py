@@ -17,8 +17,9 @@ from math import ceil, log
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.proofs.rows import Row, render_share
+from bench.proofs.rows import render_share
 from bench.proofs.trips import ALPHA, false_row
+from bench.rows import Row
 from gateway.gates.latency import (
     BEYOND_NEEDED,
     HORIZON_S,

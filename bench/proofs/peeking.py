@@ -7,7 +7,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.proofs.rows import Row, render_share
+from bench.proofs.rows import render_share
+from bench.rows import Row
 from gateway.stats.anytime import half_width
 
 ARMITAGE = {1: 0.050, 5: 0.142, 10: 0.193, 100: 0.374}

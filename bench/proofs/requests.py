@@ -8,7 +8,8 @@ import numpy as np
 
 from bench.proofs.failures import Flags, Ints
 from bench.proofs.population import Population
-from bench.proofs.rows import Row, is_within, render_share
+from bench.proofs.rows import is_within, render_share
+from bench.rows import Row
 
 SHARE = 0.05
 SURE = 2.3263478740408408

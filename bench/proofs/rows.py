@@ -1,47 +1,17 @@
-"""What a proof tells: rows of a table, and how they are written down."""
+"""What a proof tells: how often, of how many, and what that leaves open."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from math import sqrt
-from pathlib import Path
 
-from bench.errors import BenchError
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """
-    One line of a table.
-
-    Attributes:
-        what: What was simulated.
-        came: What came of it.
-        must: What it has to be; empty where it is only told.
-        is_met: Whether it was.
-    """
-
-    what: str
-    came: str
-    must: str = ""
-    is_met: bool = True
-
+from bench.rows import Row
 
 Part = Callable[[float], list[Row]]
 """Runs one part at a scale: 1 is full size."""
 
 ManyRuns = Callable[[float, int], list[Row]]
 """Likewise, in so many processes at once."""
-
-
-def render_rows(rows: Sequence[Row]) -> str:
-    """Give a Markdown table."""
-    lines = ["| simulated | came of it | must | met |", "|---|---|---|---|"]
-    for row in rows:
-        met = "" if not row.must else "yes" if row.is_met else "**no**"
-        lines.append(f"| {row.what} | {row.came} | {row.must} | {met} |")
-    return "\n".join(lines)
 
 
 def render_share(n: int, runs: int) -> str:
@@ -81,19 +51,3 @@ def _surely_below(n: int, runs: int) -> float:
     from scipy.stats import beta  # type: ignore[import-untyped]
 
     return 1.0 if n == runs else float(beta.ppf(0.95, n + 1, runs - n))
-
-
-def write_between_markers(path: Path, name: str, text: str) -> None:
-    """
-    Put `text` between the markers `proofs:NAME:begin` and `proofs:NAME:end` of a document.
-
-    Raises:
-        BenchError: It has no such markers.
-    """
-    begin, end = f"<!-- proofs:{name}:begin -->", f"<!-- proofs:{name}:end -->"
-    start, found, rest = path.read_text().partition(begin)
-    _, also_found, rest = rest.partition(end)
-    if not found or not also_found:
-        message = f"{path.name} has no {begin} … {end}"
-        raise BenchError(message)
-    path.write_text(f"{start}{begin}\n{text}\n{end}{rest}")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from bench.proofs.plans import compile_plans
-from bench.proofs.rows import Row
+from bench.rows import Row
 from gateway.domain.rollout import ChangeType, RolloutPlan
 from gateway.simulator.world.many import run_trials
 from gateway.simulator.world.scenario import Scenario

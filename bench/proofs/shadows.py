@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.proofs.rows import Row, render_share
+from bench.proofs.rows import render_share
+from bench.rows import Row
 from gateway.gates.shadow import ShadowState, ShadowVerdict, decide_shadow
 from gateway.gates.shadow_findings import PairColumns, PairFindings, SideColumns, measure
 from gateway.stats.clustered_pairs import Paired

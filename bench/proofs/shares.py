@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.proofs.rows import Row, render_share
+from bench.proofs.rows import render_share
+from bench.rows import Row
 from gateway.stats.srm import ALARM_AT, CONCENTRATION
 
 LOOKS, EVERY = 400, 50

@@ -11,7 +11,8 @@ import numpy as np
 from bench.proofs.failures import EVERY_S, Failures, Ramp, Rule
 from bench.proofs.outages import first_run
 from bench.proofs.population import DAY_S, Population, sorted_failures
-from bench.proofs.rows import Row, is_within, render_share
+from bench.proofs.rows import is_within, render_share
+from bench.rows import Row
 from gateway.stats.alpha import alpha_of_life
 from gateway.stats.outage import recent_rate, run_length
 

@@ -13,7 +13,8 @@ from bench.proofs.__main__ import DOCUMENT, NAMES, main, parse_flags, render_par
 from bench.proofs.outages import first_run
 from bench.proofs.peeking import prove_peeking
 from bench.proofs.requests import prove_requests
-from bench.proofs.rows import Row, is_within, render_bounded, render_rows, render_share, write_between_markers
+from bench.proofs.rows import is_within, render_bounded, render_share
+from bench.rows import Row, render_rows, write_between_markers
 
 MACHINE = Machine(cores=1, python="3.11", system="Linux", load=0.0, call_ns=1.0)
 
@@ -61,12 +62,12 @@ def test_goes_between_its_own_markers(tmp_path: Path) -> None:
     page.write_text(
         "<!-- proofs:a:begin -->\nold\n<!-- proofs:a:end -->\n<!-- proofs:b:begin -->\n<!-- proofs:b:end -->\n"
     )
-    write_between_markers(page, "b", "new")
+    write_between_markers(page, "proofs:b", "new")
     assert page.read_text().endswith(
         "old\n<!-- proofs:a:end -->\n<!-- proofs:b:begin -->\nnew\n<!-- proofs:b:end -->\n"
     )
     with pytest.raises(BenchError, match="no <!-- proofs:c"):
-        write_between_markers(page, "c", "new")
+        write_between_markers(page, "proofs:c", "new")
 
 
 def test_every_part_has_a_place_in_the_document() -> None:
