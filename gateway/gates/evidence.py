@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway.stats.strata import Contrast
+
 
 @dataclass(frozen=True, slots=True)
 class ArmMean:
@@ -50,6 +52,20 @@ class Compared:
     se: float | None
     log_ratio: float | None = None
     log_ratio_se: float | None = None
+
+
+def compared_of(metric: str, found: Contrast, segment: str = "") -> Compared:
+    """Give what strata came to as evidence about a metric, in all or in one segment."""
+    return Compared(
+        metric=metric,
+        segment=segment,
+        baseline=ArmMean(*found.baseline),
+        candidate=ArmMean(*found.candidate),
+        effect=found.effect,
+        se=found.se,
+        log_ratio=found.log_ratio,
+        log_ratio_se=found.log_ratio_se,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from gateway.domain.metric import Metric
 from gateway.domain.release import Reason
-from gateway.gates.evidence import ArmMean, Compared, EpochUnits, Evidence, InternalEvidence
+from gateway.gates.evidence import Compared, EpochUnits, Evidence, InternalEvidence, compared_of
 from gateway.record.evidence_query import EvidenceQuery
 from gateway.record.rollup import DAY_MS
 from gateway.record.store import schema
@@ -176,18 +176,7 @@ class _Gathering:
             for epoch in self._epochs
         ]
         found = compare(strata)
-        if found is None:
-            return None
-        return Compared(
-            metric=metric,
-            segment=segment,
-            baseline=ArmMean(*found.baseline),
-            candidate=ArmMean(*found.candidate),
-            effect=found.effect,
-            se=found.se,
-            log_ratio=found.log_ratio,
-            log_ratio_se=found.log_ratio_se,
-        )
+        return None if found is None else compared_of(metric, found, segment)
 
     def _is_ours(self, arm: sa.Column[Any]) -> sa.ColumnElement[bool]:
         return arm.in_((self._query.baseline, self._query.candidate))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from gateway.control.rollout import Rollout
 from gateway.domain.metric import Metric, MetricKind
 from gateway.domain.rollout import GateName, Plan, StageKind
-from gateway.gates.evidence import ArmMean, Compared, EpochUnits, Evidence, InternalEvidence, ShadowEvidence
+from gateway.gates.evidence import Compared, EpochUnits, Evidence, InternalEvidence, ShadowEvidence, compared_of
 from gateway.gates.shadow_verdict import ShadowState
 from gateway.simulator.world.block import MINUTE_MS, Block
 from gateway.simulator.world.counted import HeardRows
@@ -242,18 +242,7 @@ class Exposed:
                 arms.append(ArmColumns(counted, tops[counted], bottoms[counted]))
             strata.append(StratumColumns(arms[0], arms[1]))
         found = compare_columns(strata)
-        if found is None:
-            return None
-        return Compared(
-            metric=name,
-            segment=segment,
-            baseline=ArmMean(*found.baseline),
-            candidate=ArmMean(*found.candidate),
-            effect=found.effect,
-            se=found.se,
-            log_ratio=found.log_ratio,
-            log_ratio_se=found.log_ratio_se,
-        )
+        return None if found is None else compared_of(name, found, segment)
 
     def _units_of(self, index: int, candidate: str) -> _Units:
         arm = self._names.index(candidate)
