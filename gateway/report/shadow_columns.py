@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from math import nan
+from dataclasses import dataclass, fields
 from typing import Any
 
 from gateway.domain.outcome import Fault, Safety
 from gateway.gates.evidence import ShadowEvidence
 from gateway.gates.shadow import decide_shadow
-from gateway.gates.shadow_findings import PairColumns, SideColumns, measure
+from gateway.gates.shadow_findings import PairColumns, PairFindings, SideColumns, measure
 from gateway.gates.shadow_verdict import ShadowVerdict
 from gateway.record.pair import Pair, PairKind, Side
 
 _UNSAFE = frozenset({Safety.INPUT_BLOCKED, Safety.OUTPUT_BLOCKED, Safety.FLAGGED})
-_PER_SIDE = ("failed", "unsafe", "refused", "is_valid_format", "ttft_ms", "duration_ms", "cost_usd", "output_tokens")
+_REFUSED, _NONE = Safety.REFUSED, Safety.NONE
+_PER_SIDE = len(fields(SideColumns))
+_CLIENTS_FAULT: tuple[float | None, ...] = (None,) * _PER_SIDE
+_FAILED = (1.0, *_CLIENTS_FAULT[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,43 @@ class PairTable:
     pairs: tuple[Pair, ...]
     noise: tuple[Pair, ...]
 
-    def where(self, is_in: Callable[[Pair], bool]) -> PairTable:
-        """Give those that are in a segment."""
-        return PairTable(tuple(filter(is_in, self.pairs)), tuple(filter(is_in, self.noise)))
+
+class TableColumns:
+    """A table's pairs as columns, made once; its segments are rows of them."""
+
+    def __init__(self, table: PairTable) -> None:
+        self._table = table
+        self._pairs = columns_of(table.pairs)
+        self._noise = columns_of(table.noise) if table.noise else None
+
+    def found(self) -> PairFindings:
+        """Give what all of them come to."""
+        return measure(self._pairs, self._noise)
+
+    def found_where(self, is_in: Callable[[Pair], bool]) -> PairFindings:
+        """Give what those in a segment come to."""
+        rows = _rows_where(self._table.pairs, is_in)
+        noise_rows = _rows_where(self._table.noise, is_in)
+        noise = rows_of(self._noise, noise_rows) if self._noise is not None and len(noise_rows) else None
+        return measure(rows_of(self._pairs, rows), noise)
+
+
+def rows_of(columns: PairColumns, rows: Any) -> PairColumns:
+    """Give these rows, by index, of every column."""
+    return PairColumns(
+        *(
+            SideColumns(*(getattr(value, each.name)[rows] for each in fields(value)))
+            if isinstance(value, SideColumns)
+            else value[rows]
+            for value in (getattr(columns, one.name) for one in fields(columns))
+        )
+    )
+
+
+def _rows_where(pairs: Sequence[Pair], is_in: Callable[[Pair], bool]) -> Any:
+    import numpy as np
+
+    return np.flatnonzero(np.fromiter(map(is_in, pairs), dtype=np.bool_, count=len(pairs)))
 
 
 def table_of(pairs: Iterable[Pair]) -> PairTable:
@@ -46,8 +82,7 @@ def table_of(pairs: Iterable[Pair]) -> PairTable:
 
 def verdict_of(table: PairTable) -> ShadowVerdict:
     """Give what is to be thought of a shadow."""
-    noise = columns_of(table.noise) if table.noise else None
-    return decide_shadow(measure(columns_of(table.pairs), noise))
+    return decide_shadow(TableColumns(table).found())
 
 
 def shadow_evidence_of(table: PairTable) -> ShadowEvidence | None:
@@ -68,7 +103,7 @@ def columns_of(pairs: Sequence[Pair]) -> PairColumns:
     import numpy as np
 
     def column(values: Iterable[float | None]) -> Any:
-        return np.fromiter((nan if value is None else value for value in values), dtype=np.float64, count=len(pairs))
+        return np.array(list(values), dtype=np.float64)  # None becomes NaN
 
     likeness = [pair.likeness for pair in pairs]
     judged = [pair.judgement for pair in pairs]
@@ -76,8 +111,8 @@ def columns_of(pairs: Sequence[Pair]) -> PairColumns:
     units = np.fromiter((pair.unit_hash for pair in pairs), dtype=np.uint64, count=len(pairs))
     return PairColumns(
         units=units,
-        primary=_side_columns([pair.primary for pair in pairs], column),
-        shadow=_side_columns([pair.shadow for pair in pairs], column),
+        primary=_side_columns([pair.primary for pair in pairs]),
+        shadow=_side_columns([pair.shadow for pair in pairs]),
         similarity=column(one.similarity if one is not None else None for one in likeness),
         is_equal=column(one.is_equal if one is not None else None for one in likeness),
         has_other_fields=column(
@@ -91,29 +126,28 @@ def columns_of(pairs: Sequence[Pair]) -> PairColumns:
     )
 
 
-def _side_columns(sides: Sequence[Side], column: Callable[[Iterable[float | None]], Any]) -> SideColumns:
-    numbers = [_numbers_of(side) for side in sides]
-    by_name = zip(*numbers, strict=True) if numbers else ([] for _ in range(len(_PER_SIDE) + 1))
-    return SideColumns(*(column(values) for values in by_name))
+def _side_columns(sides: Sequence[Side]) -> SideColumns:
+    import numpy as np
+
+    numbers = np.array([_numbers_of(side) for side in sides], dtype=np.float64).reshape(len(sides), _PER_SIDE)
+    return SideColumns(*numbers.T)
 
 
 def _numbers_of(side: Side) -> tuple[float | None, ...]:
-    """Give one side's numbers in the order of SideColumns."""
-    safety, is_answer = side.safety, side.is_answer
-    is_signal = safety is not Safety.NONE
-    if is_answer or is_signal:
-        failed: float | None = 0.0
-    else:
-        failed = None if side.fault is Fault.CLIENT else 1.0
-    is_known = failed == 0.0
-    return (
-        failed,
-        float(safety in _UNSAFE) if is_known else None,
-        float(safety is Safety.REFUSED) if is_known else None,
-        side.is_valid_format if is_answer else None,
-        side.ttft_ms if is_answer else None,
-        side.duration_ms if is_answer else None,
-        side.cost_usd if is_answer else None,
-        side.output_tokens if is_answer else None,
-        side.n_chars if is_answer else None,
-    )
+    """Give one side's numbers in the order of SideColumns; None becomes NaN."""
+    safety = side.safety
+    if side.is_answer:
+        return (
+            0.0,
+            safety in _UNSAFE,
+            safety is _REFUSED,
+            side.is_valid_format,
+            side.ttft_ms,
+            side.duration_ms,
+            side.cost_usd,
+            side.output_tokens,
+            side.n_chars,
+        )
+    if safety is not _NONE:
+        return (0.0, safety in _UNSAFE, safety is _REFUSED, None, None, None, None, None, None)
+    return _CLIENTS_FAULT if side.fault is Fault.CLIENT else _FAILED

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.gates.shadow import decide_shadow
-from gateway.gates.shadow_findings import Measured, PairFindings, measure
+from gateway.gates.shadow_findings import Measured, PairFindings
 from gateway.gates.shadow_verdict import Finding, ShadowState
 from gateway.record.pair import Pair, Vote
 from gateway.record.shadowed import ShadowCount
-from gateway.report.shadow_columns import PairTable, columns_of
+from gateway.report.shadow_columns import PairTable, TableColumns
 from gateway.report.shadow_telling import TellingGroup
 from gateway.report.words import moment
 
@@ -229,8 +229,8 @@ def summarize_shadow(
         labels: What people preferred, by request id; None where nobody was asked.
         texts_kept: Pairs whose words are kept.
     """
-    noise = columns_of(table.noise) if table.noise else None
-    found = measure(columns_of(table.pairs), noise)
+    columns = TableColumns(table)
+    found = columns.found()
     verdict = decide_shadow(found)
     results, usd = _results_of(counts)
     pairs = table.pairs
@@ -249,7 +249,7 @@ def summarize_shadow(
         n_copies=sum(result.n for result in results),
         usd=usd,
         judge=_judge_of(table, found, labels),
-        segments=_segments_of(table),
+        segments=_segments_of(table, columns),
         fields=_fields_of(table),
         similarity=_histogram([pair.likeness.similarity for pair in pairs if pair.likeness is not None]),
         noise_similarity=_histogram([pair.likeness.similarity for pair in table.noise if pair.likeness is not None]),
@@ -313,7 +313,7 @@ def _agreement_of(pairs: Sequence[Pair], labels: Mapping[str, Vote]) -> Agreemen
     return Agreement(found.n, len(labels) - found.n, found.agreement, found.interval.low, found.interval.high, known)
 
 
-def _segments_of(table: PairTable) -> tuple[SegmentRow, ...]:
+def _segments_of(table: PairTable, columns: TableColumns) -> tuple[SegmentRow, ...]:
     sizes: Counter[tuple[str, str]] = Counter()
     for pair in table.pairs:
         sizes["arm", pair.arm] += 1
@@ -321,13 +321,11 @@ def _segments_of(table: PairTable) -> tuple[SegmentRow, ...]:
     names = Counter(name for name, _ in sizes)
     # A name with one value says nothing that the whole does not.
     wanted = [key for key, n in sizes.most_common() if n >= MIN_SEGMENT_PAIRS and names[key[0]] > 1]
-    return tuple(_segment(table, *key) for key in wanted[:MAX_SEGMENTS])
+    return tuple(_segment(columns, *key) for key in wanted[:MAX_SEGMENTS])
 
 
-def _segment(table: PairTable, name: str, value: str) -> SegmentRow:
-    within = table.where(_is_in(name, value))
-    noise = columns_of(within.noise) if within.noise else None
-    found = measure(columns_of(within.pairs), noise)
+def _segment(columns: TableColumns, name: str, value: str) -> SegmentRow:
+    found = columns.found_where(_is_in(name, value))
     findings = {one.name: one for one in decide_shadow(found).findings}
     shown = tuple(findings[each] for each in SEGMENT_FINDINGS if each in findings)
     measured: Measured = found.shadow
