@@ -33,9 +33,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-@pytest.fixture(name="browser", scope="session")
+@pytest.fixture(name="browser", scope="module")
 def _browser() -> Iterator[Browser]:
-    """Give a browser; skips the test, saying what is missing, where there is none."""
+    """
+    Give a browser; skips the test, saying what is missing, where there is none.
+
+    For one file only: while it is open, Playwright runs a loop of its own on this thread, and no other test could.
+    """
     found = shutil.which("chromium") or shutil.which("chromium-browser")
     if found is None:
         pytest.skip("chromium is not here: apt-get install chromium")

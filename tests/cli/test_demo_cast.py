@@ -24,7 +24,7 @@ async def test_cast_serves_and_goes() -> None:
     with Cast(workers=1) as cast:
         await cast.open(config_for)
         status = cast.status()
-        assert status["is_ready"] and status["routes"] == 1
+        assert status["is_ready"] and status["routes"] == 2
         assert cast.received(10) == []
         pids = [worker["pid"] for worker in status["workers"]]
     assert not cast.folder.exists()

@@ -12,6 +12,7 @@ import orjson
 import pytest
 import uvloop
 
+from gateway.domain.provider import Timeouts
 from gateway.simulator.describe import Behaviour, ModelBehaviour
 from gateway.simulator.provider import SimulatedProvider
 from tests.fakes.plane import CHAT, CHAT_STREAM, Plane, RawClient, post, raw_client, serving
@@ -32,7 +33,8 @@ async def talking() -> AsyncIterator[tuple[Plane, SimulatedProvider]]:
     """Serve a provider that takes its time, so that there is something to leave."""
     slow = ModelBehaviour(latency_ms=4, ttft_ms=8, tokens_per_s=2_000, output_tokens=40, spread_ratio=0.5)
     async with SimulatedProvider(Behaviour(default=slow)) as sim:
-        one = table([provider(sim.port, max_connections=40)], [route([variant("current")])], default="sim")
+        patient = provider(sim.port, max_connections=40, timeouts=Timeouts())
+        one = table([patient], [route([variant("current")])], default="sim")
         async with serving(one) as plane:
             yield plane, sim
             await settled(lambda: plane.inner.in_flight == 0)

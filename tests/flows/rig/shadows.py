@@ -87,7 +87,8 @@ async def reading(running: GatewayProcess) -> AsyncIterator[Reader]:
 
 
 def kept_pairs(running: GatewayProcess, route: str = "support") -> list[Pair]:
-    """Give the pairs that are in the store, with their texts."""
+    """Give the pairs that are in the store, with their texts; waits for the store to be there."""
+    running.until(lambda now: now["facts"]["store"] == "ok")
 
     async def read() -> list[Pair]:
         async with reading(running) as reader:
