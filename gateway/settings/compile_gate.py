@@ -57,6 +57,8 @@ def _changed(scope: Scope, path: KeyPath, default: GateRule, section: GateSectio
     for key in section.model_fields_set - _KEYS[default.name]:
         problem = f"`{key}` says nothing about the gate {default.name}"
         refuse((*path, key), problem, f"it has {', '.join(sorted(_KEYS[default.name]))}", key=True)
+    if default.name is GateName.SHADOW and section.on_fail == "step_back":
+        refuse((*path, "on_fail"), "nobody has the candidate yet to be taken from", "write hold or rollback")
     if section.margin is not None and not 0.005 <= section.margin < 1:
         remedy = "write it like 5%: how much worse is still as good"
         refuse((*path, "margin"), f"a margin of {section.margin * 100:g}% cannot be asked for", remedy)

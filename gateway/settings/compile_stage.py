@@ -115,7 +115,9 @@ def _check_stage(scope: Scope, at: KeyPath, section: StageSection, looked: Looke
     if isinstance(section.at, str) and section.gates:
         problem = f"nobody is compared in the stage {section.at}"
         refuse(
-            (*at, "gates"), problem, "take them out: it is left when its time is over, internal ones without failure"
+            (*at, "gates"),
+            problem,
+            "take them out: an internal stage asks for critical failures, a shadow one what its copies came to",
         )
     names = section.gates or []
     for index, name in enumerate(names):

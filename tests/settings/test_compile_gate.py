@@ -41,6 +41,8 @@ def test_only_named_gates_have_rules(compile_parts: Compile) -> None:
         ("quality: {margin: 0%}", "", "a margin of 0% cannot be asked for"),
         ("errors: {ratio: 1}", "", "an equally good candidate would fail"),
         ("primary: {alpha: 0.5}", "", "alpha 0.5 is a coin's"),
+        ("shadow: {margin: 5%}", "", "`margin` says nothing about the gate shadow; it has on_fail"),
+        ("shadow: {on_fail: step_back}", "", "nobody has the candidate yet"),
         ("", ", primary_metric: said", "'said' is text"),
     ],
 )

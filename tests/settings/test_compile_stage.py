@@ -73,3 +73,14 @@ def test_short_stages_stay_short(compile_parts: Compile) -> None:
     plan = _compile(compile_parts, "{at: 10%, max_duration: 1h}, {at: 100%}").plans["r"]
     assert isinstance(plan, RolloutPlan)
     assert (plan.stages[0].min_duration_s, plan.stages[0].max_duration_s) == (3600, 3600)
+
+
+def test_shadow_gate_can_be_changed(compile_parts: Compile) -> None:
+    """Copies that came out worse may roll back at once; a stage without gates passes by time."""
+    stages = "{at: shadow, gates: []}, {at: 10%}, {at: 100%}"
+    more = ", gates: {shadow: {on_fail: rollback}}"
+    plan = _compile(compile_parts, stages, more=more, route="shadows: [{variant: b}]").plans["r"]
+    assert isinstance(plan, RolloutPlan) and plan.stages[0].gates == ()
+    asked = _compile(compile_parts, stages.replace(", gates: []", ""), more=more, route="shadows: [{variant: b}]")
+    plan = asked.plans["r"]
+    assert isinstance(plan, RolloutPlan) and plan.gates[GateName.SHADOW].on_fail is OnFail.ROLLBACK

@@ -20,7 +20,8 @@ ChangeType = Literal[
     "safety_guardrail",
     "fine_tuned_model",
 ]
-GateName = Literal["errors", "quality", "segments", "primary"]
+StageGate = Literal["errors", "quality", "segments", "primary"]
+GateName = Literal["shadow", "errors", "quality", "segments", "primary"]
 
 
 def parse_stage(value: Any) -> str | int:
@@ -56,7 +57,7 @@ class StageSection(Section):
     min_users: int | None = Field(default=None, ge=1)
     approve: bool = False
     sample: Share | None = None
-    gates: list[GateName] | None = None
+    gates: list[StageGate] | None = None
 
 
 class HoldbackSection(Section):
