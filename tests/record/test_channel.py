@@ -258,10 +258,8 @@ async def test_feedback_without_control(channel: Channel, control: FakeControl) 
     control.is_away = True
     control.hang_up()
     await asyncio.sleep(0.25)
-    begun_s = asyncio.get_running_loop().time()
-    with refused():
+    with pytest.raises(OverloadedError, match=r"The process that keeps feedback is away\."):
         await channel.give_feedback([feedback_of("a")])
-    assert asyncio.get_running_loop().time() - begun_s < 0.1
 
 
 async def test_too_much_feedback(control: FakeControl) -> None:

@@ -120,6 +120,6 @@ def test_unknown_kind() -> None:
 @pytest.mark.parametrize("text", ["1 " * 50_000, "a@" * 50_000, "a." * 50_000, "1" * 100_000, " at x" * 20_000])
 def test_bounded_time(text: str) -> None:
     """No text of a hundred kilobytes takes long."""
-    began_s = time.monotonic()
+    began_s = time.process_time()
     redactor_of(KINDS)(text)
-    assert time.monotonic() - began_s < 5
+    assert time.process_time() - began_s < 5

@@ -97,7 +97,7 @@ def test_depth_is_cheap() -> None:
     began = process_time()
     with pytest.raises(ConfigError, match="nested deeper than 64"):
         parse_yaml(b"- " * 100_000, name="f")
-    assert process_time() - began < 2
+    assert process_time() - began < 5
 
 
 def test_paths_read_well() -> None:

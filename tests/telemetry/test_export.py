@@ -184,7 +184,7 @@ async def test_absent_collector_holds_up_nobody(caplog: pytest.LogCaptureFixture
     await asyncio.sleep(1.0)
     begun_s = time.monotonic()
     await export.close()
-    assert time.monotonic() - begun_s < 5.0
+    assert time.monotonic() - begun_s < 20.0
     about = [record for record in caplog.records if "OTLP" in record.getMessage()]
     assert {vars(record)["signal"] for record in about} <= {"metrics", "logs", "traces"}
     assert len(about) <= len({vars(record)["signal"] for record in about})

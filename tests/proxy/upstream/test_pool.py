@@ -187,7 +187,7 @@ async def test_black_hole() -> None:
             with pytest.raises(UpstreamTimeoutError) as caught:
                 await pool.acquire()
             assert (caught.value.phase, caught.value.status) == ("connect", 504)
-            assert asyncio.get_running_loop().time() - start_s < 0.45
+            assert asyncio.get_running_loop().time() - start_s < 5
             assert pool.open_count == 0
 
 

@@ -197,7 +197,7 @@ async def test_locked_file_is_soon_an_error(tmp_path: Path, clock: SettableClock
         began_s = time.monotonic()
         with pytest.raises(StoreError, match="locked"):
             await keep(store, [batch(outcome(), first=2)], [])
-        assert time.monotonic() - began_s < 2.5
+        assert time.monotonic() - began_s < 8
         other.execute("ROLLBACK")
     other.close()
     await keep(store, [batch(outcome(), first=2)], [])
@@ -271,7 +271,7 @@ async def test_dead_server_comes_back(server: PostgresProcess, tmp_path: Path, c
         began_s = time.monotonic()
         with pytest.raises(StoreError):
             await keep(store, [batch(outcome(), first=2)], [])
-        assert time.monotonic() - began_s < 8
+        assert time.monotonic() - began_s < 20
     finally:
         await asyncio.to_thread(server.go_on, backend)
         os.kill(server.pid(), signal.SIGCONT)
