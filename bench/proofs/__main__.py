@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench.machine import Machine, observe_machine
 from bench.proofs.controller import prove_controller
+from bench.proofs.kept import KeptTrials
 from bench.proofs.latency import prove_latency
 from bench.proofs.peeking import prove_anytime, prove_peeking
 from bench.proofs.requests import prove_requests
@@ -62,17 +63,19 @@ def parse_flags(argv: Sequence[str]) -> argparse.Namespace:
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--smoke", action="store_true", help="a hundredth of the size: only shows that it runs")
     size.add_argument("--scale", type=float, default=1.0, help="runs, as a share of full size")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help=f"of {' and '.join(MANY)}: go on with the runs in it")
     parser.add_argument("--write", nargs="?", type=Path, const=DOCUMENT, help="put the tables into docs/statistics.md")
     return parser.parse_args(argv)
 
 
 def render_part(
-    rows: Sequence[Row], *, machine: Machine, scale: float, took_s: float, today: str, cores: int = 1
+    rows: Sequence[Row], *, machine: Machine, scale: float, took_s: float, today: str, cores: int = 1, n_kept: int = 0
 ) -> str:
     """Give a part's table, with when, how large and on what it was simulated."""
     size = "at full size" if scale == 1 else f"at {scale:g} of full size"
     on = "one core" if cores == 1 else f"{cores} cores"
     said = f"Simulated {today} {size} in {took_s:,.0f} s on {on}, {machine.system}, Python {machine.python}."
+    said += f" {n_kept:,} runs were made before, and kept." if n_kept else ""
     return f"{said}\n\n{render_rows(rows, what='simulated')}"
 
 
@@ -87,9 +90,12 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"{name} …\n")
         begun_s = time.perf_counter()
         cores = flags.processes if name in MANY else 1
-        rows = MANY[name](scale, cores) if name in MANY else PARTS[name](scale)
+        kept = KeptTrials(flags.keep)
+        rows = MANY[name](scale, cores, kept) if name in MANY else PARTS[name](scale)
         took_s, today = time.perf_counter() - begun_s, datetime.now(UTC).date().isoformat()
-        text = render_part(rows, machine=machine, scale=scale, took_s=took_s, today=today, cores=cores)
+        text = render_part(
+            rows, machine=machine, scale=scale, took_s=took_s, today=today, cores=cores, n_kept=kept.n_kept
+        )
         sys.stdout.write(f"## {name}\n\n{text}\n\n")
         sys.stdout.flush()
         is_met = is_met and all(row.is_met for row in rows)

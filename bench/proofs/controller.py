@@ -13,8 +13,10 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from statistics import median
 
+from bench.proofs.kept import KeptTrials
 from bench.proofs.plans import compile_plans
 from bench.proofs.rows import is_within, render_bounded
 from bench.rows import Row
@@ -46,11 +48,11 @@ people: {approve_after: 1h, resume_after: 1d, promote_after: 1h}
 """
 
 
-def prove_controller(scale: float, processes: int) -> list[Row]:
+def prove_controller(scale: float, processes: int, kept: KeptTrials) -> list[Row]:
     """Run the controller over every plan with a healthy candidate; types of change whose plans are alike share runs."""
     runs, rows, trials = max(2, round(RUNS * scale)), list[Row](), list[Trial]()
     for alike in sorted_groups():
-        done = _run(alike, runs, processes)
+        done = _run(alike, runs, processes, kept)
         trials += done
         rows += rows_of(", ".join(plan.change_type for plan in alike), done)
     rows += rows_of("all plans", trials)
@@ -86,19 +88,27 @@ def _days(plan: RolloutPlan) -> float:
     return sum(stage.min_duration_s for stage in plan.stages) / 86_400
 
 
-def _run(alike: Sequence[RolloutPlan], runs: int, processes: int) -> list[Trial]:
+def _run(alike: Sequence[RolloutPlan], runs: int, processes: int, kept: KeptTrials) -> list[Trial]:
     scenario, trials = parse_scenario(HEALTHY, name="healthy-5000.yaml"), list[Trial]()
     for number, plan in enumerate(alike):
-        share = len(range(number, runs, len(alike)))
-        if share:
+        share, name = len(range(number, runs, len(alike))), str(plan.change_type)
+        seeds = range(1_000 * number, 1_000 * number + share)
+        trials += kept.of(name, seeds)
+        for part in kept.missing(name, seeds):
             trials += run_trials(
-                shortened(plan), scenario, share, seed=1_000 * number, processes=processes, on_trial=_tell
+                shortened(plan),
+                scenario,
+                len(part),
+                seed=part.start,
+                processes=processes,
+                on_trial=partial(_tell, kept, name),
             ).trials
     return trials
 
 
-def _tell(trial: Trial) -> None:
-    """Say how a run ended, in a line: a full run takes hours, and whoever waits may look."""
+def _tell(kept: KeptTrials, name: str, trial: Trial) -> None:
+    """Keep a run, and say how it ended, in a line: a full run takes hours, and whoever waits may look."""
+    kept.keep(name, trial)
     reacted = "" if trial.reaction is None else f"; {trial.reaction.kind}: {trial.reaction.cause}"
     sys.stderr.write(f"  run {trial.seed}: {trial.phase} after {trial.minutes / 1440:.1f} days{reacted}\n")
 

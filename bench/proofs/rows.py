@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import sqrt
 
+from bench.proofs.kept import KeptTrials
 from bench.rows import Row
 
 Part = Callable[[float], list[Row]]
 """Runs one part at a scale: 1 is full size."""
 
-ManyRuns = Callable[[float, int], list[Row]]
-"""Likewise, in so many processes at once."""
+ManyRuns = Callable[[float, int, KeptTrials], list[Row]]
+"""Likewise, in so many processes at once, going on from runs that were kept."""
 
 
 def render_share(n: int, runs: int) -> str:

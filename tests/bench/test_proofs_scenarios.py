@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bench.proofs.kept import KeptTrials
 from bench.proofs.plans import compile_plans
 from bench.proofs.scenarios import rows_of, shipped
 from gateway.domain.rollout import ChangeType, RolloutPlan
@@ -59,7 +60,7 @@ def test_a_bound_that_is_missed_is_said(plan: RolloutPlan) -> None:
     """A scenario's rows say what came first, each bound, and whether it was kept."""
     broken = next(scenario for scenario in shipped() if scenario.name == "broken-8-percent")
     wrong = replace(shrunk(broken, 6, 1.0), expect={"rolled_back": "<= 1%", "detect_p90": "<= 3h"})
-    first, rolled_back, detected = rows_of(plan, wrong, 1, processes=1)
+    first, rolled_back, detected = rows_of(plan, wrong, 1, processes=1, kept=KeptTrials())
     assert "error_rate" in first.came
     assert (rolled_back.came, rolled_back.must, rolled_back.is_met) == ("100 %", "≤ 1 %", False)
     assert (detected.came.endswith("min"), detected.is_met) == (True, True)
