@@ -13,14 +13,12 @@ from gateway.control.rollout import Rollout, RolloutPhase
 from gateway.control.rules import Rules, Watch
 from gateway.domain.rollout import Action, Comparison, Plan, RolloutPlan, SplitPlan
 from gateway.gates.verdict import Trip
+from gateway.stats.alpha import RENEWED_EVERY_S
 
 log = logging.getLogger(__name__)
 
 ALERTS_AGAIN_AFTER_S = 6 * 3_600.0
 """A signal that only alerts says so four times a day, not every second."""
-
-RENEWED_EVERY_S = 30 * 86_400.0
-"""After 100 % the ledger of alpha begins anew so often (decisions.md § 1.1)."""
 
 MAX_ASLEEP = 256
 MAX_ASLEEP_BYTES = 8 * 1024 * 1024

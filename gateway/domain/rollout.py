@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.domain.metric import Metric
+from gateway.domain.release import BUCKETS
 
 
 class ChangeType(StrEnum):
@@ -220,6 +221,8 @@ class Comparison:
         is_guardrail_change: The change is of type `safety_guardrail`: the fast alarm pauses at once.
         stop_on_safety: Of a split: the arm is stopped when its share of unsafe answers is surely this much above the
             baseline's, in [0, 1]; None for never, and for rollouts.
+        final_share: The candidate's share of those compared once the rollout is complete, in [0, 1]: from there on
+            every term of alpha is a ledger of its own. A split's is 0: it does not rise.
     """
 
     release: str
@@ -231,6 +234,7 @@ class Comparison:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     is_guardrail_change: bool = False
     stop_on_safety: float | None = None
+    final_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +296,7 @@ class RolloutPlan:
             signals=self.signals,
             horizon_s=self.horizon_s,
             metrics=self.metrics,
+            final_share=1.0 - self.holdback.share / BUCKETS,
             is_guardrail_change=self.change_type is ChangeType.SAFETY_GUARDRAIL,
         )
 

@@ -68,7 +68,8 @@ class CostRules:
         self._cell_ms = cell_ms = max(1_000, int(signal.window_s * 1000 / N_CELLS))
         self._next_ms = since_ms + cell_ms
         self._lanes = tuple(Lane(cell_ms=cell_ms, n_cells=N_CELLS, max_rows=MAX_ROWS) for _ in range(2))
-        self.n_hours = max(1, ceil(comparison.horizon_s / signal.window_s))
+        self.n_hours = 1
+        self.spread(signal, int(comparison.horizon_s * 1000))
         self._epoch = -1
         self._quiet_until_ms = since_ms
         self.spent: tuple[Spent, ...] = ()
@@ -114,6 +115,10 @@ class CostRules:
         """Give candidate over baseline per request, raw; None without a cost in both."""
         (_, candidate), (_, baseline) = self.means
         return candidate / baseline if candidate is not None and baseline else None
+
+    def spread(self, signal: Signal, horizon_ms: int) -> None:
+        """Give each window of so long a term an equal part of alpha."""
+        self.n_hours = max(1, ceil(horizon_ms / (signal.window_s * 1000)))
 
     def lacking(self) -> str | None:
         """Say what is missing before it may act; None where nothing is."""

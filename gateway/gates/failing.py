@@ -104,6 +104,7 @@ class FailingRules:
         "_turned_ms", "_windows",
     )  # fmt: skip
 
+    _frozen: FrozenBaseline
     _alarmed_ms: int | None
     _frozen_found: Found | None
 
@@ -185,6 +186,14 @@ class FailingRules:
         """Tell whether a frozen rate is compared with."""
         return self._frozen.frozen is not None
 
+    def renew(self, now_ms: int, horizon_ms: int) -> None:
+        """Gather evidence anew, over another term; what is frozen stays, and so do windows."""
+        self._since_ms = now_ms
+        self._horizon_ms = horizon_ms
+        frozen = self._frozen
+        self._begin(now_ms)
+        self._frozen = frozen
+
     def revise(self, signal: Signal, comparison: Comparison) -> None:
         """Look over another window; evidence stays."""
         self._is_guardrail = comparison.is_guardrail_change
@@ -236,21 +245,11 @@ class FailingRules:
         if now_ms == self._turned_ms:
             return
         self._turned_ms = now_ms
-        if now_ms - self._since_ms >= self._horizon_ms:
-            self._renew(now_ms)
         self._process.advance(now_ms)
         self._totals.turn(now_ms)
         self._alarm.turn(now_ms)
         for window in self._windows:
             window.turn(now_ms)
-
-    def _renew(self, now_ms: int) -> None:
-        """Spend a new alpha over the next 30 days; what is frozen stays."""
-        self._since_ms = now_ms
-        self._horizon_ms = 30 * DAY_MS
-        frozen = self._frozen
-        self._begin(now_ms)
-        self._frozen = frozen
 
     def _failures(self, arm: ArmFacts | None) -> list[Incident]:
         if arm is None:

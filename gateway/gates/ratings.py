@@ -134,7 +134,8 @@ class RatingRules:
         """Begin at `since_ms`."""
         self._since_ms = since_ms
         self.metric: Metric | None = comparison.metrics.get(signal.metric or "")
-        self.n_days = max(1, ceil(comparison.horizon_s * 1000 / DAY_MS))
+        self.n_days = 1
+        self.spread(int(comparison.horizon_s * 1000))
         self.window_ms = int(signal.window_s * 1000)
         self._pending: list[tuple[int, int, int, int, float, float]] = []
         self._n_pending = 0
@@ -219,6 +220,10 @@ class RatingRules:
                     f" {LEAST_RATINGS} from {LEAST_USERS} are needed"
                 )
         return None
+
+    def spread(self, horizon_ms: int) -> None:
+        """Give each day of so long a term an equal part of alpha."""
+        self.n_days = max(1, ceil(horizon_ms / DAY_MS))
 
     def revise(self, signal: Signal, comparison: Comparison) -> None:
         """Look over another window, and at the metric as it is now; what was counted stays."""

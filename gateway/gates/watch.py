@@ -29,6 +29,7 @@ from gateway.gates.cost import CostRules
 from gateway.gates.facts import ArmFacts, Facts
 from gateway.gates.failing import FailingRules, Found
 from gateway.gates.latency import LatencyRules
+from gateway.gates.ledger import Ledger
 from gateway.gates.margin import ALPHA as MARGIN_ALPHA
 from gateway.gates.margin import MarginRule
 from gateway.gates.pace import Pace
@@ -42,13 +43,12 @@ from gateway.gates.readings import (
     rating_reading,
 )
 from gateway.gates.verdict import Trip
-from gateway.stats.alpha import alpha_of_life
 
 SLOW_EVERY_MS = 60_000
 QUIET_MS = 86_400_000
 LEAST_USERS = 20
 MARGIN = "stop_on_safety"
-VERSION = 1
+VERSION = 2
 NOBODY = ArmFacts()
 
 Rules = FailingRules | RatingRules | LatencyRules | CostRules
@@ -64,7 +64,8 @@ class Watch:
     _pace: Pace
     _since_ms: int
     _slow_ms: int
-    _n_resumes: int
+    _ledger: Ledger
+    _share: float
     _epoch: int
     _quiet: dict[str, int]
     _seen: tuple[set[int], set[int]]
@@ -82,7 +83,7 @@ class Watch:
             n_resumes: How often a person resumed after a trip; each life has less of alpha to spend.
         """
         self._comparison = comparison
-        self._begin(since_unix_ms, n_resumes)
+        self._begin(since_unix_ms, Ledger.opened(since_unix_ms, comparison.horizon_s, n_resumes))
 
     def include(self, facts: Facts) -> None:
         """Count what happened; facts of other releases are left out."""
@@ -90,12 +91,13 @@ class Watch:
         if facts.release != names.release:
             return
         now_ms = self._pace.follow(facts.until_unix_ms)
+        self._turn(now_ms)
         candidate, baseline = facts.arms.get(names.arm), facts.arms.get(names.baseline)
         if candidate is None and baseline is None:
             return
         ours, theirs = facts.weights.get(names.arm, 0), facts.weights.get(names.baseline, 0)
         share = ours / (ours + theirs) if ours + theirs else 0.0
-        self._epoch = max(self._epoch, facts.epoch)
+        self._epoch, self._share = max(self._epoch, facts.epoch), share
         self._notice(candidate, baseline)
         for signal in names.signals:
             self._feed(self._rules[signal.name], signal, now_ms, facts.epoch, share, candidate, baseline)
@@ -107,6 +109,7 @@ class Watch:
     def judge(self, unix_ms: int) -> list[Trip]:
         """Give what acts now, fast rules first; empty while nothing does."""
         now_ms = self._pace.tell(unix_ms)
+        self._turn(now_ms)
         is_slow = now_ms - self._slow_ms >= SLOW_EVERY_MS
         if is_slow:
             self._slow_ms = now_ms
@@ -140,7 +143,8 @@ class Watch:
     def snapshot(self) -> bytes:
         """Give everything, for `restore`."""
         kept = [
-            VERSION, self._pace.dump(), self._since_ms, self._n_resumes, self._slow_ms, self._epoch, self._quiet,
+            VERSION, self._pace.dump(), self._since_ms, self._ledger, self._share, self._slow_ms, self._epoch,
+            self._quiet,
             [sorted(users) for users in self._seen],
             {s.name: [s.kind.value, s.window_s, self._rules[s.name].dump()] for s in self._comparison.signals},
             None if self._margin is None else self._margin.dump(),
@@ -159,21 +163,22 @@ class Watch:
         """
         try:
             kept = msgspec.msgpack.decode(data)
-            version, pace, since_ms, n_resumes, slow_ms, epoch, quiet, seen, signals, margin = kept
+            version, pace, since_ms, ledger, share, slow_ms, epoch, quiet, seen, signals, margin = kept
         except (msgspec.DecodeError, TypeError, ValueError) as broken:
             msg = "this is no snapshot of a watch"
             raise ValueError(msg) from broken
         if version != VERSION:
             msg = f"this is a snapshot of version {version}, not {VERSION}"
             raise ValueError(msg)
-        watch = cls(comparison, since_unix_ms=pace[0], n_resumes=n_resumes)
-        watch._pace = Pace(*pace)
+        watch = cls(comparison, since_unix_ms=pace[0])
+        watch._pace, watch._ledger, watch._share = Pace(*pace), Ledger(*ledger), share
         watch._since_ms, watch._slow_ms, watch._epoch, watch._quiet = since_ms, slow_ms, epoch, quiet
         watch._seen = (set(seen[0]), set(seen[1]))
         for signal in comparison.signals:
             kind, window_s, dumped = signals.get(signal.name, (None, None, None))
             if kind == signal.kind.value and (window_s == signal.window_s or _is_failing(signal)):
                 _load(watch._rules[signal.name], signal, dumped)
+        watch._spread()
         if watch._margin is not None and margin is not None:
             watch._margin.load(margin)
         return watch
@@ -196,27 +201,53 @@ class Watch:
                 _retune(known, signal, comparison)
         self._comparison = comparison
         self._rules = rules
-        self._alphas = {signal.name: alpha_of_life(signal.alpha, self._n_resumes) for signal in comparison.signals}
+        self._spread()
         if comparison.stop_on_safety is None:
             self._margin = None
         elif self._margin is None:
             self._margin = MarginRule()
 
     def restart(self, unix_ms: int, n_resumes: int) -> None:
-        """Forget everything and begin at `unix_ms`, the `n_resumes`-th life after a trip."""
-        self._begin(unix_ms, n_resumes)
+        """Forget everything and begin at `unix_ms`: after the `n_resumes`-th resume, or thirty days of a new ledger."""
+        self._begin(unix_ms, self._ledger.restarted(unix_ms, self._comparison.horizon_s, n_resumes))
 
-    def _begin(self, unix_ms: int, n_resumes: int) -> None:
+    def _begin(self, unix_ms: int, ledger: Ledger) -> None:
         comparison = self._comparison
         self._pace = Pace(unix_ms)
         self._since_ms = self._slow_ms = unix_ms
-        self._n_resumes = n_resumes
+        self._ledger = ledger
+        self._share = 0.0
         self._epoch = -1
         self._quiet = {}
         self._seen = (set(), set())
         self._rules = {signal.name: _rules_of(signal, comparison, unix_ms) for signal in comparison.signals}
-        self._alphas = {signal.name: alpha_of_life(signal.alpha, n_resumes) for signal in comparison.signals}
+        self._renew(unix_ms)
         self._margin = None if comparison.stop_on_safety is None else MarginRule()
+
+    def _turn(self, now_ms: int) -> None:
+        """Open the next part of alpha when the term of this one is over."""
+        ledger = self._ledger
+        if now_ms - ledger.since_ms < ledger.horizon_ms:
+            return
+        self._ledger = ledger.at(now_ms, is_complete=self._share >= self._comparison.final_share)
+        self._renew(now_ms)
+
+    def _renew(self, now_ms: int) -> None:
+        for rules in self._rules.values():
+            if isinstance(rules, FailingRules):
+                rules.renew(now_ms, self._ledger.horizon_ms)
+        self._spread()
+
+    def _spread(self) -> None:
+        """Share alpha out among what looks only for a while."""
+        ledger, signals = self._ledger, self._comparison.signals
+        self._alphas = {signal.name: ledger.alpha_of(signal.alpha) for signal in signals}
+        for signal in signals:
+            rules = self._rules[signal.name]
+            if isinstance(rules, RatingRules):
+                rules.spread(ledger.horizon_ms)
+            elif isinstance(rules, CostRules):
+                rules.spread(signal, ledger.horizon_ms)
 
     def _notice(self, candidate: ArmFacts | None, baseline: ArmFacts | None) -> None:
         """Remember users until there are enough of them to call it a crowd."""
@@ -251,7 +282,7 @@ class Watch:
                 if found is not None:
                     yield signal.name, found
         if self._margin is not None and margin is not None:
-            found = self._margin.judge(margin, alpha_of_life(MARGIN_ALPHA, self._n_resumes))
+            found = self._margin.judge(margin, self._ledger.alpha_of(MARGIN_ALPHA))
             if found is not None:
                 yield MARGIN, found
 
@@ -261,7 +292,7 @@ class Watch:
             step_back_to = next(s.step_back_to for s in self._comparison.signals if s.name == name)
         evidence: dict[str, Any] = {
             **found.evidence, "at_unix_ms": unix_ms, "own_ms": self._pace.now_ms, "since_ms": self._since_ms,
-            "epoch": self._epoch, "n_resumes": self._n_resumes,
+            "epoch": self._epoch, "n_resumes": self._ledger.n_resumes, "part_of_alpha": self._ledger.part,
         }  # fmt: skip
         return Trip(name, found.rule, found.action, self._comparison.arm, found.sentence, step_back_to, evidence)
 

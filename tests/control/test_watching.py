@@ -13,12 +13,12 @@ from gateway.control.watching import (
     ALERTS_AGAIN_AFTER_S,
     MAX_ASLEEP,
     MAX_ASLEEP_BYTES,
-    RENEWED_EVERY_S,
     Watching,
     is_renewed,
 )
 from gateway.domain.rollout import Action
 from gateway.gates.facts import Facts
+from gateway.stats.alpha import RENEWED_EVERY_S
 from tests.fakes.rollouts import ScriptedRules, ScriptedSource, plan_of, split_of, trip_of
 
 ROLLOUT = begin(plan_of(), unix_ms=1, epoch=3)[0]

@@ -9,6 +9,7 @@ import pytest
 from gateway.domain.rollout import Action
 from gateway.gates.facts import ArmFacts, Facts, Incident, Judged
 from gateway.gates.watch import Watch
+from gateway.stats.alpha import alpha_of_life
 from tests.gates.crowd import ALL, COST, DAY_MS, ERRORS, MINUTE_MS, SAFETY, Arm, Crowd, comparison, hashed, quiet
 
 SECOND_MS = 1_000
@@ -244,7 +245,20 @@ def test_state_is_bounded() -> None:
 
 
 def test_days_pass() -> None:
-    """After its horizon the ledger begins anew and faults are still found."""
+    """After its term the ledger goes on and faults are still found."""
     watch = Watch(dataclasses.replace(comparison(ERRORS), horizon_s=DAY_MS / 1000), since_unix_ms=0)
     now_ms = quiet(watch, since_ms=0, minutes=2_000)
     assert Crowd(weight=500, new=Arm(errors=1.0), now_ms=now_ms).live(watch, minutes=20, step_ms=SECOND_MS)
+
+
+@pytest.mark.parametrize(("final_share", "part"), [(0.98, 1), (0.05, 0)])
+def test_extended_spends_no_more(final_share: float, part: int) -> None:
+    """A term that ends before the rollout is complete opens the next part of alpha; after that, a ledger of its own."""
+    short = dataclasses.replace(comparison(), horizon_s=DAY_MS / 1000, final_share=final_share)
+    watch = Watch(short, since_unix_ms=0)
+    quiet(watch, since_ms=0, minutes=2_000, weight=500)
+    again = Watch.restore(short, watch.snapshot())
+    for one in (watch, again):
+        alpha = next(r.numbers["alpha"] for r in one.readings(0) if r.signal == "error_rate")
+        assert alpha == pytest.approx(alpha_of_life(ERRORS.alpha, part))
+    assert again.snapshot() == watch.snapshot()
