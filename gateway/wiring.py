@@ -481,6 +481,9 @@ def run_shadow(options: argparse.Namespace) -> int:
         )
 
     os.nice(SHADOW_NICE)
+    if hasattr(os, "SCHED_BATCH"):
+        # Of all processes this one never takes a core from a worker because it has just woken up.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     return run_loop(serve())
 
 

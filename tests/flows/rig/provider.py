@@ -31,17 +31,19 @@ class ProviderProcess:
     """
     A simulated provider that runs beside the test.
 
+    `nice` above 0 makes it give way to everything else: what it costs would be spent on a machine of its own.
+
     Attributes:
         base_url: What to give as `base_url`, with `/v1`.
         port: Where it listens on loopback.
     """
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: Behaviour, nice: int = 0) -> None:
         self.base_url = ""
         self.port = 0
         spawn = multiprocessing.get_context("spawn")
         self._line, theirs = spawn.Pipe()
-        self._process = spawn.Process(target=_run, args=(theirs, behaviour), daemon=True)
+        self._process = spawn.Process(target=_run, args=(theirs, behaviour, nice), daemon=True)
 
     def start(self) -> None:
         """Listen; returns once it does."""
@@ -75,7 +77,8 @@ class ProviderProcess:
         return self._line.recv()
 
 
-def _run(line: Connection, behaviour: Behaviour) -> None:
+def _run(line: Connection, behaviour: Behaviour, nice: int) -> None:
+    os.nice(nice)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(line, behaviour))
 
@@ -113,9 +116,9 @@ PATIENT = Behaviour(models={"held*": HELD}, default=ModelBehaviour())
 
 
 @contextmanager
-def provider(behaviour: Behaviour | None = None) -> Iterator[ProviderProcess]:
+def provider(behaviour: Behaviour | None = None, *, nice: int = 0) -> Iterator[ProviderProcess]:
     """Run a provider; nothing of it is left behind."""
-    running = ProviderProcess(behaviour or PATIENT)
+    running = ProviderProcess(behaviour or PATIENT, nice)
     running.start()
     try:
         yield running

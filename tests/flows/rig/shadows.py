@@ -112,10 +112,12 @@ def counted(running: GatewayProcess, route: str) -> Counter[str]:
     return asyncio.run(read())
 
 
-def until_settled(running: GatewayProcess, route: str, *, total: int = 0, **at_least: int) -> Counter[str]:
+def until_settled(
+    running: GatewayProcess, route: str, *, total: int = 0, within_s: float = SETTLED_WITHIN_S, **at_least: int
+) -> Counter[str]:
     """Wait until so many copies of a route are accounted for, in all and by result; give them by result."""
     running.until(lambda now: now["facts"]["store"] == "ok")
-    deadline_s = time.monotonic() + SETTLED_WITHIN_S
+    deadline_s = time.monotonic() + within_s
     while True:
         found = counted(running, route)
         if found.total() >= total and all(found[result] >= n for result, n in at_least.items()):
