@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -15,9 +16,9 @@ from gateway.record.pair import Pair, PairKind, Side
 
 _UNSAFE = frozenset({Safety.INPUT_BLOCKED, Safety.OUTPUT_BLOCKED, Safety.FLAGGED})
 _REFUSED, _NONE = Safety.REFUSED, Safety.NONE
-_PER_SIDE = len(fields(SideColumns))
-_CLIENTS_FAULT: tuple[float | None, ...] = (None,) * _PER_SIDE
-_FAILED = (1.0, *_CLIENTS_FAULT[1:])
+
+Slice = tuple[str, str]
+"""A segment's name and value; of an arm, `arm` and its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +36,54 @@ class PairTable:
 
 
 class TableColumns:
-    """A table's pairs as columns, made once; its segments are rows of them."""
+    """A table's pairs as columns, made once; its slices are rows of them."""
 
     def __init__(self, table: PairTable) -> None:
-        self._table = table
         self._pairs = columns_of(table.pairs)
         self._noise = columns_of(table.noise) if table.noise else None
+        self._kinds: dict[tuple[Slice, ...], int] = {}
+        self._codes, self._noise_codes = self._coded(table.pairs), self._coded(table.noise)
 
     def found(self) -> PairFindings:
         """Give what all of them come to."""
         return measure(self._pairs, self._noise)
 
-    def found_where(self, is_in: Callable[[Pair], bool]) -> PairFindings:
-        """Give what those in a segment come to."""
-        rows = _rows_where(self._table.pairs, is_in)
-        noise_rows = _rows_where(self._table.noise, is_in)
+    @property
+    def pairs(self) -> PairColumns:
+        """Give the shadow's pairs."""
+        return self._pairs
+
+    @property
+    def noise(self) -> PairColumns | None:
+        """Give the noise pairs; None without any."""
+        return self._noise
+
+    def sizes(self) -> Counter[Slice]:
+        """Give the number of pairs in every slice there is."""
+        import numpy as np
+
+        sizes: Counter[Slice] = Counter()
+        counts = np.bincount(self._codes, minlength=len(self._kinds))
+        for kind, n in zip(self._kinds, counts.tolist(), strict=True):
+            sizes.update(dict.fromkeys(kind, n))
+        return sizes
+
+    def found_in(self, slice_: Slice) -> PairFindings:
+        """Give what those in a slice come to."""
+        import numpy as np
+
+        wanted = [code for kind, code in self._kinds.items() if slice_ in kind]
+        noise_rows = np.flatnonzero(np.isin(self._noise_codes, wanted))
         noise = rows_of(self._noise, noise_rows) if self._noise is not None and len(noise_rows) else None
-        return measure(rows_of(self._pairs, rows), noise)
+        return measure(rows_of(self._pairs, np.flatnonzero(np.isin(self._codes, wanted))), noise)
+
+    def _coded(self, pairs: Sequence[Pair]) -> Any:
+        """Give the number of each pair's slices: there are few, and pairs with the same ones share it."""
+        import numpy as np
+
+        kinds = self._kinds
+        codes = [kinds.setdefault((("arm", pair.arm), *pair.segments.items()), len(kinds)) for pair in pairs]
+        return np.array(codes, dtype=np.int64)
 
 
 def rows_of(columns: PairColumns, rows: Any) -> PairColumns:
@@ -64,12 +96,6 @@ def rows_of(columns: PairColumns, rows: Any) -> PairColumns:
             for value in (getattr(columns, one.name) for one in fields(columns))
         )
     )
-
-
-def _rows_where(pairs: Sequence[Pair], is_in: Callable[[Pair], bool]) -> Any:
-    import numpy as np
-
-    return np.flatnonzero(np.fromiter(map(is_in, pairs), dtype=np.bool_, count=len(pairs)))
 
 
 def table_of(pairs: Iterable[Pair]) -> PairTable:
@@ -127,27 +153,30 @@ def columns_of(pairs: Sequence[Pair]) -> PairColumns:
 
 
 def _side_columns(sides: Sequence[Side]) -> SideColumns:
+    """Give one side's numbers: an attribute of all sides at a time, which takes a third of a side at a time."""
     import numpy as np
 
-    numbers = np.array([_numbers_of(side) for side in sides], dtype=np.float64).reshape(len(sides), _PER_SIDE)
-    return SideColumns(*numbers.T)
+    def column(values: list[Any]) -> Any:
+        return np.array(values, dtype=np.float64)  # None becomes NaN
 
+    safety = [side.safety for side in sides]
+    n_chars = column([side.n_chars for side in sides])
+    is_answer = (column([side.status for side in sides]) == 200) & ~np.isnan(n_chars)
+    is_answer &= ~np.array([side.is_truncated for side in sides], dtype=np.bool_)
+    is_known = is_answer | np.array([one is not _NONE for one in safety], dtype=np.bool_)
+    is_clients = np.array([side.fault is Fault.CLIENT for side in sides], dtype=np.bool_)
 
-def _numbers_of(side: Side) -> tuple[float | None, ...]:
-    """Give one side's numbers in the order of SideColumns; None becomes NaN."""
-    safety = side.safety
-    if side.is_answer:
-        return (
-            0.0,
-            safety in _UNSAFE,
-            safety is _REFUSED,
-            side.is_valid_format,
-            side.ttft_ms,
-            side.duration_ms,
-            side.cost_usd,
-            side.output_tokens,
-            side.n_chars,
-        )
-    if safety is not _NONE:
-        return (0.0, safety in _UNSAFE, safety is _REFUSED, None, None, None, None, None, None)
-    return _CLIENTS_FAULT if side.fault is Fault.CLIENT else _FAILED
+    def of_answers(values: Any) -> Any:
+        return np.where(is_answer, values, np.nan)
+
+    return SideColumns(
+        failed=np.where(is_known, 0.0, np.where(is_clients, np.nan, 1.0)),
+        unsafe=np.where(is_known, column([one in _UNSAFE for one in safety]), np.nan),
+        refused=np.where(is_known, column([one is _REFUSED for one in safety]), np.nan),
+        is_valid_format=of_answers(column([side.is_valid_format for side in sides])),
+        ttft_ms=of_answers(column([side.ttft_ms for side in sides])),
+        duration_ms=of_answers(column([side.duration_ms for side in sides])),
+        cost_usd=of_answers(column([side.cost_usd for side in sides])),
+        output_tokens=of_answers(column([side.output_tokens for side in sides])),
+        n_chars=of_answers(n_chars),
+    )

@@ -7,11 +7,11 @@ Reading is somebody else's: pairs, counts and the texts of the few pairs that ar
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.gates.shadow import decide_shadow
-from gateway.gates.shadow_findings import Measured, PairFindings
+from gateway.gates.shadow_findings import Measured, PairColumns, PairFindings
 from gateway.gates.shadow_verdict import Finding, ShadowState
 from gateway.record.pair import Pair, Vote
 from gateway.record.shadowed import ShadowCount
@@ -249,11 +249,11 @@ def summarize_shadow(
         n_copies=sum(result.n for result in results),
         usd=usd,
         judge=_judge_of(table, found, labels),
-        segments=_segments_of(table, columns),
+        segments=_segments_of(columns),
         fields=_fields_of(table),
-        similarity=_histogram([pair.likeness.similarity for pair in pairs if pair.likeness is not None]),
-        noise_similarity=_histogram([pair.likeness.similarity for pair in table.noise if pair.likeness is not None]),
-        latency=_latency_of(pairs),
+        similarity=_histogram(columns.pairs),
+        noise_similarity=_histogram(columns.noise),
+        latency=_latency_of(columns.pairs),
         telling=tuple(telling),
         texts_kept=texts_kept,
     )
@@ -313,11 +313,8 @@ def _agreement_of(pairs: Sequence[Pair], labels: Mapping[str, Vote]) -> Agreemen
     return Agreement(found.n, len(labels) - found.n, found.agreement, found.interval.low, found.interval.high, known)
 
 
-def _segments_of(table: PairTable, columns: TableColumns) -> tuple[SegmentRow, ...]:
-    sizes: Counter[tuple[str, str]] = Counter()
-    for pair in table.pairs:
-        sizes["arm", pair.arm] += 1
-        sizes.update(pair.segments.items())
+def _segments_of(columns: TableColumns) -> tuple[SegmentRow, ...]:
+    sizes = columns.sizes()
     names = Counter(name for name, _ in sizes)
     # A name with one value says nothing that the whole does not.
     wanted = [key for key, n in sizes.most_common() if n >= MIN_SEGMENT_PAIRS and names[key[0]] > 1]
@@ -325,17 +322,11 @@ def _segments_of(table: PairTable, columns: TableColumns) -> tuple[SegmentRow, .
 
 
 def _segment(columns: TableColumns, name: str, value: str) -> SegmentRow:
-    found = columns.found_where(_is_in(name, value))
+    found = columns.found_in((name, value))
     findings = {one.name: one for one in decide_shadow(found).findings}
     shown = tuple(findings[each] for each in SEGMENT_FINDINGS if each in findings)
     measured: Measured = found.shadow
     return SegmentRow(f"{name}={value}", measured.n_pairs, measured.n_users, shown)
-
-
-def _is_in(name: str, value: str) -> Callable[[Pair], bool]:
-    if name == "arm":
-        return lambda pair: pair.arm == value
-    return lambda pair: pair.segments.get(name) == value
 
 
 def _fields_of(table: PairTable) -> tuple[FieldRow, ...]:
@@ -348,34 +339,36 @@ def _fields_of(table: PairTable) -> tuple[FieldRow, ...]:
 
 
 def _field_shares(pairs: Iterable[Pair]) -> dict[str, float]:
+    # Most pairs differ in the same few ways, so ways are counted first.
+    ways = Counter(
+        tuple(pair.likeness.changed_fields)
+        for pair in pairs
+        if pair.likeness is not None and pair.likeness.changed_fields is not None
+    )
     changed: Counter[str] = Counter()
-    n_json = 0
-    for pair in pairs:
-        if pair.likeness is not None and pair.likeness.changed_fields is not None:
-            n_json += 1
-            changed.update(pair.likeness.changed_fields)
-    return {path: n / n_json for path, n in changed.items()}
+    for way, n in ways.items():
+        changed.update(dict.fromkeys(way, n))
+    return {path: n / ways.total() for path, n in changed.items()}
 
 
-def _histogram(values: Iterable[float | None]) -> tuple[float, ...]:
-    known = [value for value in values if value is not None]
-    if not known:
-        return ()
-    bins = Counter(min(int(value * BINS), BINS - 1) for value in known)
-    return tuple(bins[index] / len(known) for index in range(BINS))
-
-
-def _latency_of(pairs: Sequence[Pair]) -> tuple[tuple[float, float, float], ...]:
+def _histogram(columns: PairColumns | None) -> tuple[float, ...]:
     import numpy as np
 
-    both = [
-        (pair.primary.duration_ms, pair.shadow.duration_ms)
-        for pair in pairs
-        if pair.primary.is_answer and pair.shadow.is_answer
-    ]
-    if not both:
+    known = np.zeros(0) if columns is None else columns.similarity[~np.isnan(columns.similarity)]
+    if not len(known):
         return ()
-    primary, shadow = np.quantile(np.asarray(both), QUANTILES, axis=0).T
+    bins = np.bincount(np.minimum((known * BINS).astype(np.int64), BINS - 1), minlength=BINS)
+    return tuple((bins / len(known)).tolist())
+
+
+def _latency_of(columns: PairColumns) -> tuple[tuple[float, float, float], ...]:
+    import numpy as np
+
+    both = np.column_stack([columns.primary.duration_ms, columns.shadow.duration_ms])
+    both = both[~np.isnan(both).any(axis=1)]
+    if not len(both):
+        return ()
+    primary, shadow = np.quantile(both, QUANTILES, axis=0).T
     return tuple(
         (q, round(float(ours), 1), round(float(theirs), 1))
         for q, ours, theirs in zip(QUANTILES, primary, shadow, strict=True)
