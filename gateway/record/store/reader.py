@@ -151,7 +151,7 @@ class Reader:
         """
         try:
             async with self._engine.connect() as connection:
-                return list(await connection.execute(statement))
+                return list((await connection.execute(statement)).all())
         # Drivers raise what they like.
         except Exception as error:
             raise StoreError(words_of(error)) from error
