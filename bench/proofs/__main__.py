@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench.machine import Machine, observe_machine
 from bench.proofs.controller import prove_controller
+from bench.proofs.experiments import prove_experiments
 from bench.proofs.kept import KeptTrials
 from bench.proofs.latency import prove_latency
 from bench.proofs.peeking import prove_anytime, prove_peeking
@@ -48,6 +49,7 @@ PARTS: dict[str, Part] = {
     "latency": prove_latency,
     "false-alarms": prove_false_alarms,
     "shadows": prove_shadows,
+    "experiments": prove_experiments,
 }
 MANY: dict[str, ManyRuns] = {"scenarios": prove_scenarios, "controller": prove_controller}
 """Parts whose runs are shared among processes."""

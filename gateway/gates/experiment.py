@@ -82,7 +82,7 @@ class Effect:
         lift: Effect over the baseline's mean; None where that is not above 0.
         lift_low: Lower end of its interval.
         lift_high: Upper end.
-        p: Two-sided, always valid, in (0, 1]; corrected for the number of arms where there are several.
+        p: Two-sided, always valid, in (0, 1]; corrected for the number of arms, and of guardrails where it is one.
         confidence: Of the intervals, in (0, 1).
         is_enough: The burn-in is over: units, successes and failures enough for the interval to hold.
         is_better: The interval excludes no effect, the right way.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, exp, inf, sqrt
 
-from gateway.gates.experiment import Effect, Harm
+from gateway.gates.experiment import Effect, Harm, Question
 from gateway.gates.experiment_metrics import Measure
 from gateway.stats.anytime import always_valid_p, half_width, msprt, tuning
 from gateway.stats.cells import CellContrast
@@ -22,19 +22,28 @@ class EffectRule:
     How effects are judged.
 
     Attributes:
-        alpha: P(an arm like the baseline is ever called different in the primary metric), over all arms, in (0, 1).
+        alpha: P(an arm like the baseline is ever called different in the primary metric), over all arms, in (0, 1);
+            of every other metric, which decides nothing, likewise.
+        guardrail_alpha: P(an arm like the baseline is ever called harmful by any guardrail), over all arms.
+        n_guardrails: How many there are, at least 1: they share it.
         n_star: Units of both arms at which intervals are narrowest: the planned number, fixed beforehand.
         n_arms: Arms compared with the baseline, at least 1: they share alpha.
     """
 
     alpha: float = 0.05
+    guardrail_alpha: float = 0.01
+    n_guardrails: int = 1
     n_star: float = 2_000
     n_arms: int = 1
 
-    @property
-    def alpha_of_arm(self) -> float:
-        """Give what one arm may spend: Bonferroni's share, which any dependence between arms keeps."""
-        return self.alpha / self.n_arms
+    def n_shared(self, question: Question) -> int:
+        """Give among how many questions alike alpha is shared."""
+        return self.n_arms * (self.n_guardrails if question is Question.GUARDRAIL else 1)
+
+    def alpha_of(self, question: Question) -> float:
+        """Give what one arm may spend on one metric: Bonferroni's share, which any dependence keeps."""
+        whole = self.guardrail_alpha if question is Question.GUARDRAIL else self.alpha
+        return whole / self.n_shared(question)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,7 @@ def effect_of(
 
     Until the burn-in is over nothing is better or worse: the interval is shown, and believed by nobody.
     """
-    n, alpha = sample.n + sample.n_baseline, rule.alpha_of_arm
+    n, alpha = sample.n + sample.n_baseline, rule.alpha_of(measure.question)
     reach = _reach(n, contrast.se, alpha, rule.n_star)
     low, high = contrast.effect - reach, contrast.effect + reach
     is_enough = sample.is_burnt_in
@@ -96,7 +105,7 @@ def effect_of(
         lift=lift,
         lift_low=lift_low,
         lift_high=lift_high,
-        p=min(1.0, _p(contrast, n, alpha, rule.n_star) * rule.n_arms) if is_enough else 1.0,
+        p=min(1.0, _p(contrast, n, alpha, rule.n_star) * rule.n_shared(measure.question)) if is_enough else 1.0,
         confidence=1 - alpha,
         is_enough=is_enough,
         is_better=up if measure.harm is Harm.DOWN else down if measure.harm is Harm.UP else False,
@@ -145,10 +154,10 @@ def units_wanted(effect: float, se: float, n: int, *, alpha: float, n_star: floa
 
 
 def detectable(contrast: CellContrast, n: int, rule: EffectRule) -> float | None:
-    """Give the smallest relative lift that would have been decided by now; None without a baseline above 0."""
+    """Give the smallest lift of the primary metric that would be decided by now; None without a baseline above 0."""
     if contrast.baseline_mean <= 0:
         return None
-    return _reach(n, contrast.se, rule.alpha_of_arm, rule.n_star) / contrast.baseline_mean
+    return _reach(n, contrast.se, rule.alpha_of(Question.PRIMARY), rule.n_star) / contrast.baseline_mean
 
 
 def _reach(n: float, se: float, alpha: float, n_star: float) -> float:
