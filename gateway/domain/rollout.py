@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gateway.domain.metric import Metric
-from gateway.domain.release import BUCKETS
+from gateway.domain.release import BUCKETS, Unit
 
 
 class ChangeType(StrEnum):
@@ -318,7 +318,9 @@ class SplitPlan:
         primary_metric: What the split is about; None where the file names none.
         min_duration_s: Before a verdict.
         min_users: Per arm, before a verdict.
-        metrics: Those named.
+        metrics: All of the file's: a report shows each.
+        segments: Names of the segments declared beforehand.
+        unit: What is randomised.
     """
 
     release: str
@@ -332,6 +334,8 @@ class SplitPlan:
     min_duration_s: float = 7 * 86_400.0
     min_users: int = 1_000
     metrics: Mapping[str, Metric] = field(default_factory=dict)
+    segments: tuple[str, ...] = ()
+    unit: Unit = Unit.USER
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:

@@ -113,6 +113,9 @@ def _split_of(at: _At, split: SplitSection) -> SplitPlan:
     if split.min_duration is not None and (not split.min_duration or split.min_duration % WEEK_S):
         problem = f"a verdict after {split.min_duration / 86_400:g} days"
         scope.findings.warn((*path, "min_duration"), problem, "write whole weeks, as 7d: weekdays differ")
+    for index, name in enumerate(split.segments):
+        if name not in scope.document.identity.segments:
+            scope.findings.refuse_unknown((*path, "segments", index), "segment", name, scope.document.identity.segments)
     baseline = at.release.arms[at.release.baseline].name
     before = at.variants[baseline].content_hash
     contents = tuple((arm.name, content_of(at.variants[arm.name].content_hash, before)) for arm in at.release.arms)
@@ -130,7 +133,9 @@ def _split_of(at: _At, split: SplitSection) -> SplitPlan:
         primary_metric=split.primary_metric,
         min_duration_s=WEEK_S if split.min_duration is None else split.min_duration,
         min_users=split.min_users or DEFAULT_MIN_USERS,
-        metrics=_named(scope.metrics, [split.primary_metric]),
+        metrics=dict(scope.metrics),
+        segments=tuple(split.segments),
+        unit=at.release.unit,
     )
 
 

@@ -144,3 +144,18 @@ def test_splits_are_watched(compile_parts: Compile) -> None:
     assert isinstance(plan, SplitPlan)
     assert (plan.baseline, plan.stop_on_safety, plan.min_users) == ("a", 0.03, 1_000)
     assert len(dict(plan.contents)) == 2 and len(set(dict(plan.contents).values())) == 2
+
+
+def test_split_declares_segments(compile_parts: Compile) -> None:
+    """A split's report knows every metric of the file, and which segments were named beforehand."""
+    top = f"{_METRICS}\nidentity: {{segments: {{plan: 'header:x-plan', locale: 'header:x-locale'}}}}"
+    split = "{split: {arms: {a: 40%, b: 60%}, segments: [plan]}}"
+    plan = compile_parts(b=_B, release=split, top=top).plans["r"]
+    assert isinstance(plan, SplitPlan)
+    assert (plan.segments, plan.primary_metric, set(plan.metrics)) == (("plan",), None, {"thumbs", "done"})
+
+
+def test_unknown_segment_of_a_split(compile_parts: Compile) -> None:
+    """A segment that identity does not have is an error that names it."""
+    with pytest.raises(ConfigError, match="plam"):
+        compile_parts(b=_B, release="{split: {arms: {a: 40%, b: 60%}, segments: [plam]}}", top=_METRICS)

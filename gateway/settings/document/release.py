@@ -33,6 +33,9 @@ class SplitSection(Section):
     min_duration: Duration | None = None
     min_users: int | None = Field(default=None, ge=1)
     stop_on_safety: Points | None = None
+    segments: list[Name] = Field(
+        default=[], description="Segments named beforehand: each is corrected for all of them."
+    )
 
 
 class BanditSection(Section):
