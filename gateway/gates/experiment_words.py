@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, isfinite
+from math import ceil, floor, isfinite, log10
 
 from gateway.gates.experiment import (
     ArmVerdict,
@@ -43,6 +43,8 @@ def meaning(effect: Effect) -> str:
     """Say what an interval means."""
     if not effect.is_enough:
         return "Too little to say anything."
+    if effect.low == effect.high == 0:
+        return "Not the least difference."
     if effect.is_better:
         return f"Surely better than {effect.baseline}."
     if effect.is_worse:
@@ -74,7 +76,7 @@ def written(effect: Effect, value: float) -> str:
         case Scale.SECONDS:
             return f"{value:,.3g} s"
         case Scale.USD:
-            return f"${value:.3g}"
+            return dollars(value)
         case Scale.TOKENS:
             return f"{value:,.0f} tokens"
     return f"{value:.3g}"
@@ -83,9 +85,22 @@ def written(effect: Effect, value: float) -> str:
 def difference(effect: Effect, value: float) -> str:
     """Give a difference with its sign; of shares in points."""
     if effect.scale is Scale.SHARE:
-        return f"{value * 100:+.2f} points"
+        return f"{value * 100:+.2f} points".replace("-", "−")
     sign = "−" if value < 0 else "+"
     return f"{sign}{written(effect, abs(value))}"
+
+
+def dollars(usd: float) -> str:
+    """
+    Give an amount of money; small ones to three digits.
+
+    >>> dollars(1234.5), dollars(0.00042), dollars(0.00003), dollars(0.0)
+    ('$1,234.50', '$0.00042', '$0.00003', '$0.00')
+    """
+    if usd == 0 or abs(usd) >= 1:
+        return f"${usd:,.2f}"
+    digits = min(12, 2 - floor(log10(abs(usd))))
+    return f"${usd:.{digits}f}".rstrip("0")
 
 
 def lift(effect: Effect) -> str:
@@ -174,6 +189,8 @@ def reason(best: ArmVerdict, effects: Sequence[Effect]) -> str:
     if not told:
         return ""
     one = told[0]
+    if not one.is_enough:
+        return ""
     users = f"{one.n:,} users of {one.arm} and {one.n_baseline:,} of {one.baseline}"
     level = percent(one.confidence)
     ends = f"{difference(one, one.low)} to {difference(one, one.high)}"

@@ -17,7 +17,7 @@ from gateway.gates.experiment import (
     RatioCheck,
     SegmentEffect,
 )
-from gateway.gates.experiment_effects import EffectRule, Sample, detectable, effect_of
+from gateway.gates.experiment_effects import EffectRule, Sample, detectable, effect_of, lift_ends
 from gateway.gates.experiment_metrics import Measure
 from gateway.gates.experiment_verdict import DAY_S, ArmEvidence, ExperimentRule, decide_experiment, told
 from gateway.gates.experiment_words import effect_sentence
@@ -225,12 +225,15 @@ def _of_one_look(effect: Effect, found: CellContrast, sample: Sample) -> Effect:
         return replace(effect, question=Question.EXPLORATORY)
     normal = NormalDist()
     reach = normal.inv_cdf(0.975) * found.se
+    lift_low, lift_high = lift_ends(found, normal.inv_cdf(0.975))
     p = 2 * normal.cdf(-abs(found.effect) / found.se) if sample.is_burnt_in else 1.0
     one = replace(
         effect,
         question=Question.EXPLORATORY,
         low=found.effect - reach,
         high=found.effect + reach,
+        lift_low=lift_low,
+        lift_high=lift_high,
         p=p,
         confidence=0.95,
         wants_units=None,

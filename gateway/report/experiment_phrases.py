@@ -17,7 +17,7 @@ from gateway.gates.experiment import (
     Scale,
     SegmentEffect,
 )
-from gateway.gates.experiment_words import difference, noun, signed, written
+from gateway.gates.experiment_words import difference, dollars, noun, signed, written
 from gateway.gates.sentence import counted, percent
 from gateway.report.experiment_summary import ExperimentSummary
 from gateway.report.words import duration
@@ -160,9 +160,7 @@ def usd_of(usd: float | None) -> str:
     >>> usd_of(1234.5), usd_of(0.00042), usd_of(None)
     ('$1,234.50', '$0.00042', 'unknown')
     """
-    if usd is None or not isfinite(usd):
-        return "unknown"
-    return f"${usd:,.2f}" if usd == 0 or abs(usd) >= 0.1 else f"${usd:.3g}"
+    return "unknown" if usd is None or not isfinite(usd) else dollars(usd)
 
 
 def cost_of(arms: Sequence[ArmRow]) -> str:
@@ -216,11 +214,11 @@ def reason_of(reason: str) -> str:
 
 
 def detectable_sentences(summary: ExperimentSummary) -> tuple[str, ...]:
-    """Say which lift would be decided by now, by arm."""
+    """Say which lift would have been found by now, by arm."""
     return tuple(
-        f"{arm}: a lift of {percent(abs(lift))} or more, either way, would be decided by now if it were seen."
+        f"{arm}: a lift of {percent(abs(lift))} or more, either way, would have been found by now (power 80 %)."
         if isfinite(lift)
-        else f"{arm}: no lift, however large, could be decided by now."
+        else f"{arm}: no lift, however large, could be found by now."
         for arm, lift in summary.detectable.items()
     )
 

@@ -184,8 +184,8 @@ class ExperimentSummary:
         n_analysed: Requests of exposed units.
         primary: The metric it is about; None where only guardrails are judged.
         method: How intervals were made, in a sentence.
-        detectable: Smallest lift of the primary metric that would be decided by now if it were seen, by arm; inf
-            where none would.
+        detectable: Smallest lift of the primary metric that would have been found by now with a power of 80 %, by arm;
+            inf where none would.
         notes: What else a reader should know.
         bandit: Of a bandit.
         factorial: Of a factorial release.

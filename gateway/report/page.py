@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
+from gateway.report.hostile import html_text, printable
 
 
 def page(title: str, body: str, style: str = "") -> str:
@@ -24,7 +24,7 @@ def page(title: str, body: str, style: str = "") -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<title>{escape(title)}</title>
+<title>{html_text(printable(title))}</title>
 <style>{_STYLE}{style}</style>
 </head>
 <body>
