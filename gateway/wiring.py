@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gateway.processes.link import ParentLink
     from gateway.processes.meters import Meters
     from gateway.processes.parent import Parent, Plan
+    from gateway.processes.release_facts import CourseQuestion
     from gateway.processes.steering import Steered
     from gateway.record.desk import FactDesk
     from gateway.record.evidence_query import EvidenceQuery
@@ -344,18 +345,25 @@ def steer(publisher: Publisher, state: Path, config: Path, *, allows_edits: bool
     from gateway.control.controller import Controller
     from gateway.control.files import CONTENTS
     from gateway.control.keep import StateKeeper
-    from gateway.processes.release_facts import EvidenceChild, ReleaseFacts
+    from gateway.gates.course import Turn
+    from gateway.gates.evidence import Evidence
+    from gateway.processes.release_facts import EVIDENCE_WITHIN_S, TURN_WITHIN_S, ReleaseFacts, StoreChild
     from gateway.processes.rollout_meters import RolloutMeter
     from gateway.processes.steering import ArmNow, OpenedOnce, Steered, Steering
     from gateway.record.sighted import Sighted
 
     clock = SystemClock()
     sighted = Sighted(arm_of=ArmNow(publisher))
-    child = EvidenceChild((*COMMAND, "evidence", "--state", str(state)), os.environ)
+    readers = ("--state", str(state))
+    evidence: StoreChild[EvidenceQuery, Evidence]
+    evidence = StoreChild((*COMMAND, "evidence", *readers), os.environ, Evidence, within_s=EVIDENCE_WITHIN_S)
+    turn: StoreChild[CourseQuestion, Turn]
+    turn = StoreChild((*COMMAND, "turn", *readers), os.environ, Turn, within_s=TURN_WITHIN_S)
     source = ReleaseFacts(
         sighted,
         weights_of=lambda release, epoch: steering.weights_of(release, epoch),
-        ask=child.ask,
+        ask=evidence.ask,
+        ask_turn=turn.ask,
         clock=clock,
         is_compared=lambda *about: steering.is_compared(*about),
     )

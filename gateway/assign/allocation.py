@@ -44,31 +44,36 @@ def range_of(ranges: tuple[SlotRange, ...], slot: int) -> SlotRange:
 
 
 def allocate(
-    weights: Sequence[int], *, baseline: int, previous: tuple[SlotRange, ...] | None = None
+    weights: Sequence[int],
+    *,
+    baseline: int,
+    previous: tuple[SlotRange, ...] | None = None,
+    n_buckets: int = BUCKETS,
 ) -> tuple[SlotRange, ...]:
     """
     Give each arm its buckets, moving as few as any allocation could.
 
     Args:
-        weights: Buckets per arm, each 0 to 10,000, together 10,000.
+        weights: Buckets per arm, each 0 to 10,000, together `n_buckets`.
         baseline: Index of the baseline. It lets go of its lowest buckets, the others of their highest.
         previous: The allocation in force, its arms numbered as in `weights`; FREE (-1) for an arm
             that is gone. Buckets it does not mention are free. None for a first allocation.
+        n_buckets: How many there are to give, from 0 on.
 
     Returns:
-        Sorted, touching, merged ranges from 0 to 10,000; an arm of weight 0 owns none.
+        Sorted, touching, merged ranges from 0 to `n_buckets`; an arm of weight 0 owns none.
 
     Raises:
         ValueError: Weights are negative or do not add up, `baseline` or an arm of `previous` is not
-            an index into `weights`, or ranges of `previous` overlap or leave 0 to 10,000.
+            an index into `weights`, or ranges of `previous` overlap or leave 0 to `n_buckets`.
 
     >>> allocate([9_500, 500], baseline=0)
     (SlotRange(start=0, end=500, arm=1), SlotRange(start=500, end=10000, arm=0))
     """
-    _check_weights(weights, baseline)
+    _check_weights(weights, baseline, n_buckets)
     if previous is None:
         return _canonical(weights, baseline)
-    owned, free = _spans_of(previous, len(weights))
+    owned, free = _spans_of(previous, len(weights), n_buckets)
     for arm, weight in enumerate(weights):
         excess = _size(owned[arm]) - weight
         if excess > 0:
@@ -81,9 +86,46 @@ def allocate(
     return _merged((start, end, arm) for arm, spans in enumerate(owned) for start, end in spans)
 
 
-def _check_weights(weights: Sequence[int], baseline: int) -> None:
-    if any(weight < 0 for weight in weights) or sum(weights) != BUCKETS:
-        msg = f"weights {list(weights)} must not be negative and must add up to {BUCKETS}"
+def allocate_parts(
+    parts: Sequence[Sequence[int]], *, baseline: int, previous: tuple[SlotRange, ...] | None = None
+) -> tuple[SlotRange, ...]:
+    """
+    Give each arm its buckets in parts that are divided apart: nobody moves from one part into another.
+
+    Args:
+        parts: From bucket 0 on, each part's buckets per arm; all together 10,000.
+        baseline: As of `allocate`.
+        previous: As of `allocate`, over all parts.
+
+    Raises:
+        ValueError: As of `allocate`.
+
+    >>> allocate_parts([[50, 50], [9_900, 0]], baseline=0)
+    (SlotRange(start=0, end=50, arm=1), SlotRange(start=50, end=10000, arm=0))
+    """
+    if sum(map(sum, parts)) != BUCKETS:
+        msg = f"parts {[list(part) for part in parts]} must add up to {BUCKETS}"
+        raise ValueError(msg)
+    given: list[tuple[int, int, int]] = []
+    start = 0
+    for weights in parts:
+        size = sum(weights)
+        before = None if previous is None else _within(previous, start, start + size)
+        ranges = allocate(weights, baseline=baseline, previous=before, n_buckets=size)
+        given += [(start + one.start, start + one.end, one.arm) for one in ranges]
+        start += size
+    return _merged(given)
+
+
+def _within(ranges: Iterable[SlotRange], first: int, last: int) -> tuple[SlotRange, ...]:
+    """Give what of ranges lies in these buckets, counted from the first of them."""
+    cut = ((max(one.start, first), min(one.end, last), one.arm) for one in ranges)
+    return tuple(SlotRange(start - first, end - first, arm) for start, end, arm in cut if start < end)
+
+
+def _check_weights(weights: Sequence[int], baseline: int, n_buckets: int) -> None:
+    if any(weight < 0 for weight in weights) or sum(weights) != n_buckets:
+        msg = f"weights {list(weights)} must not be negative and must add up to {n_buckets}"
         raise ValueError(msg)
     if not 0 <= baseline < len(weights):
         msg = f"baseline {baseline} is not one of {len(weights)} arms"
@@ -101,21 +143,21 @@ def _canonical(weights: Sequence[int], baseline: int) -> tuple[SlotRange, ...]:
     return tuple(ranges)
 
 
-def _spans_of(previous: tuple[SlotRange, ...], n_arms: int) -> tuple[list[list[Span]], list[Span]]:
+def _spans_of(previous: tuple[SlotRange, ...], n_arms: int, n_buckets: int) -> tuple[list[list[Span]], list[Span]]:
     """Give each arm's spans, and the free ones: those of vanished arms and the gaps."""
     owned: list[list[Span]] = [[] for _ in range(n_arms)]
     free: list[Span] = []
     at = 0
     for part in sorted(previous, key=_start_of):
-        if not at <= part.start < part.end <= BUCKETS or not FREE <= part.arm < n_arms:
+        if not at <= part.start < part.end <= n_buckets or not FREE <= part.arm < n_arms:
             msg = f"{part} overlaps, is out of bounds or names an arm that is not one of {n_arms}"
             raise ValueError(msg)
         if part.start > at:
             free.append((at, part.start))
         (free if part.arm == FREE else owned[part.arm]).append((part.start, part.end))
         at = part.end
-    if at < BUCKETS:
-        free.append((at, BUCKETS))
+    if at < n_buckets:
+        free.append((at, n_buckets))
     return owned, free
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gateway.assign.allocation import range_of
-from gateway.assign.bucketing import slot_of, unit_hash_of
+from gateway.assign.bucketing import slot_in, slot_of, unit_hash_of
 from gateway.assign.identity import CompiledIdentity
 from gateway.domain.release import Assignment, Reason, Release, Unit
 from gateway.domain.request_view import RequestView
@@ -60,7 +60,7 @@ def choose(
     if not unit_key:
         return Assignment(release.baseline, Reason.NO_USER)
     unit_hash = unit_hash_of(release.name, unit_key)
-    slot = slot_of(unit_hash)
+    slot = slot_of(unit_hash) if not release.factors else slot_in(release, unit_hash)
     owned = range_of(release.ranges, slot)
     reason = _INTERNAL if is_internal else owned.reason
     return Assignment(owned.arm, reason, unit_key, slot, unit_hash)
@@ -107,7 +107,7 @@ def _without_bucket(release: Release, arm: int, unit_key: str | None) -> Assignm
     if not unit_key:
         return Assignment(arm, _INTERNAL)
     unit_hash = unit_hash_of(release.name, unit_key)
-    return Assignment(arm, _INTERNAL, unit_key, slot_of(unit_hash), unit_hash)
+    return Assignment(arm, _INTERNAL, unit_key, slot_in(release, unit_hash), unit_hash)
 
 
 def _arm_called(release: Release, name: str) -> int:

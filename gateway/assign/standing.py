@@ -7,7 +7,7 @@ than their bucket's, and is not compared from then on.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from gateway.domain.release import BUCKETS, Arm, Reason, Release, ReleaseKind, Role, SlotRange
@@ -80,16 +80,20 @@ def release_at(release: Release, standing: Standing) -> Release:
     Give a release as it stands.
 
     A rollout's candidate owns the lowest buckets, so whoever has it at 1 % has it at 5 %; a control slice begins
-    in the middle. Every other release keeps its ranges.
+    in the middle. An experiment that divides its own traffic has the ranges that control gave it. Every other release
+    keeps its own.
 
     Raises:
         ValueError: The standing names an arm that the release has not.
     """
     index_of = {arm.name: index for index, arm in enumerate(release.arms)}
-    unknown = {*dict(standing.weights), *standing.latched} - index_of.keys()
+    named = {name for _, _, name in standing.ranges or ()}
+    unknown = {*dict(standing.weights), *standing.latched, *named} - index_of.keys()
     if unknown:
         msg = f"{sorted(unknown)} are no arms of release {release.name!r}"
         raise ValueError(msg)
+    if standing.ranges is not None:
+        return held(_divided(release, standing, standing.ranges, index_of), standing.latched)
     if release.kind is not ReleaseKind.ROLLOUT:
         return held(release, standing.latched)
     weights = dict(standing.weights)
@@ -104,6 +108,22 @@ def release_at(release: Release, standing: Standing) -> Release:
         ranges = rollout_ranges(weight, candidate or 0, release.baseline, standing.control)
     at = replace(release, arms=arms, ranges=ranges, epoch=standing.epoch, internal_arm=internal)
     return held(at, standing.latched)
+
+
+def _divided(
+    release: Release, standing: Standing, ranges: Iterable[tuple[int, int, str]], index_of: Mapping[str, int]
+) -> Release:
+    """Give a release with the ranges, the baseline and the epoch that control gave it."""
+    weights = dict.fromkeys(index_of, 0)
+    for start, end, name in ranges:
+        weights[name] += end - start
+    baseline = standing.baseline or release.arms[release.baseline].name
+    arms = tuple(
+        Arm(arm.name, Role.BASELINE if arm.name == baseline else Role.CANDIDATE, weights[arm.name])
+        for arm in release.arms
+    )
+    owned = tuple(SlotRange(start, end, index_of[name]) for start, end, name in ranges)
+    return replace(release, arms=arms, ranges=owned, epoch=standing.epoch)
 
 
 def held(release: Release, arms: Iterable[str] | None) -> Release:

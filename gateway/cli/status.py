@@ -76,7 +76,8 @@ def _steering_of(steering: dict[str, Any] | None) -> list[str]:
             f"{arm['arm']} stopped" if arm["is_stopped"] else f"{arm['arm']} {arm['weight_pct']:g} %"
             for arm in split["arms"]
         ]
-        lines.append(f"{split['release']}: {split['route']} is split between {', '.join(arms)}.")
+        said = f" {split['sentence']}" if split.get("sentence") else ""
+        lines.append(f"{split['release']}: {split['route']} is split between {', '.join(arms)}.{said}")
     named = {one["release"] for one in (*steering["rollouts"], *steering["splits"])}
     others = [latch for latch in steering["latches"] if latch["release"] not in named]
     lines += [

@@ -51,6 +51,7 @@ _KINDS: Mapping[DecisionKind, AlertKind] = {
     DecisionKind.PROMOTED: AlertKind.PROMOTION,
     DecisionKind.COMPLETED: AlertKind.PROMOTION,
     DecisionKind.FINISHED: AlertKind.PROMOTION,
+    DecisionKind.CONCLUDED: AlertKind.PROMOTION,
     DecisionKind.APPROVED: AlertKind.PROMOTION,
     DecisionKind.STARTED: AlertKind.START,
     DecisionKind.RESUMED: AlertKind.START,

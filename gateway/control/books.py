@@ -19,6 +19,7 @@ from gateway.control.ports import Keeper
 from gateway.control.rollout import Latch, Rollout
 from gateway.domain.rollout import Plan, SplitPlan
 from gateway.errors import StateError
+from gateway.gates.course import Course
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ class Books:
     Attributes:
         rollouts: By release name, those withdrawn included.
         dormant: Rollouts whose content is gone, the longest gone first.
-        splits: By release name, as the file last said.
+        splits: By release name, as the file last said; of courses, as they stand.
+        courses: By release name, those that the file does not have now included.
         latches: All that are closed or dormant.
         is_unreadable: The latches could not be read: whoever knows the plans closes everything.
         problems: What could not be read, for a person.
@@ -51,6 +53,7 @@ class Books:
         self.rollouts: dict[str, Rollout] = dict(kept.rollouts)
         self.dormant = kept.dormant
         self.splits: Mapping[str, SplitPlan] = dict(kept.splits)
+        self.courses: dict[str, Course] = dict(kept.courses)
         self.latches: tuple[Latch, ...] = kept.latches or ()
         self.is_unreadable = kept.latches is None
         self.problems = kept.problems
@@ -149,6 +152,15 @@ class Books:
         self._are_rollouts_kept = True
         return True
 
+    def keep_course_first(self, course: Course, entries: Sequence[Entry]) -> bool:
+        """Have a course in its place if the disk takes it; False, and nothing changed, when it does not."""
+        before = self.courses
+        self.courses = {**before, course.plan.release: course}
+        if self.keep_first({}, entries):
+            return True
+        self.courses = before
+        return False
+
     def name_plans(self, plans: Mapping[str, Plan]) -> None:
         """Know by which route each release is called, and every split; kept with the rollouts."""
         self._routes = {release: plan.route for release, plan in plans.items()}
@@ -208,7 +220,12 @@ class Books:
 
     def _write_rollouts(self, rollouts: Mapping[str, Rollout], unwritten: Sequence[Entry]) -> None:
         self._keeper.keep_rollouts(
-            rollouts, unwritten=unwritten, routes=self._routes, dormant=self.dormant, splits=self.splits
+            rollouts,
+            unwritten=unwritten,
+            routes=self._routes,
+            dormant=self.dormant,
+            splits=self.splits,
+            courses=self.courses,
         )
 
     def _keep(self) -> bool:

@@ -22,20 +22,22 @@ from gateway.control.admitting import admitted, close_for
 from gateway.control.books import Books
 from gateway.control.changes import Changes
 from gateway.control.commands import Asked, Reply, refusal_of
+from gateway.control.courses import CourseLooks, admit_courses, plans_at, turned
 from gateway.control.journal import DecisionKind, Entry
-from gateway.control.latches import latch_on, without
+from gateway.control.latches import held_arms, latch_on, without
 from gateway.control.looks import Look, Looks
 from gateway.control.machine import Closed, Elapsed, Tripped, step
 from gateway.control.moves import Draft
 from gateway.control.ports import FactSource, Keeper, Publish
 from gateway.control.rollout import Command, CommandKind, Latch, Rollout, RolloutPhase
 from gateway.control.rules import Rules
-from gateway.control.stands import LiveStandings, standing_of, standing_of_split
+from gateway.control.stands import LiveStandings, standing_of, standing_of_course, standing_of_split
 from gateway.control.watching import Watching, is_renewed
 from gateway.domain.rollout import Plan, RolloutPlan, SplitPlan
 from gateway.domain.standing import Standing
 from gateway.domain.variant import Variant
 from gateway.errors import StateError
+from gateway.gates.course import Course, Turn
 from gateway.gates.verdict import GateVerdict
 
 log = logging.getLogger(__name__)
@@ -115,6 +117,7 @@ class Controller:
         self._books = Books(keeper, clock)
         self._watching = Watching(rules, source, clock, self._books.watches)
         self._looks = Looks(rules, source, clock)
+        self._course_looks = CourseLooks(source, clock)
         # What was under way goes on being watched, also where the file cannot be read now.
         self._plans: dict[str, Plan] = {
             **{name: rollout.plan for name, rollout in self.rollouts.items()},
@@ -157,6 +160,11 @@ class Controller:
     def splits(self) -> Mapping[str, SplitPlan]:
         """Give every split, by release."""
         return {name: plan for name, plan in self._plans.items() if isinstance(plan, SplitPlan)}
+
+    def course(self, release: str) -> Course | None:
+        """Give how an experiment stands that divides its own traffic; None where there is none of this name."""
+        plan = self.split(release)
+        return self._books.courses.get(release) if plan is not None and plan.is_adaptive else None
 
     @property
     def latches(self) -> tuple[Latch, ...]:
@@ -220,8 +228,10 @@ class Controller:
         baselines = self._baselines_of(plans, served or {})
         taken = self._accepted.admit(served or {}, baselines)
         self._books.version, self._books.config_hash = config_version, config_hash
-        self._books.name_plans(plans)
         unix_ms = self._clock.unix_ms()
+        begun = admit_courses(self._books, plans, epochs or {}, unix_ms=unix_ms)
+        plans = plans_at(plans, self._books.courses)
+        self._books.name_plans(plans)
         problems = [self._books.alert(sentence) for sentence in self._books.problems]
         self._books.problems = ()
         self._plans = dict(plans)
@@ -235,17 +245,21 @@ class Controller:
             known = self._books.rollouts.get(release)
             if known is None or known.plan.content != rollout.plan.content:
                 self._looks.forget(release)
-        self._books.keep(changes.rollouts, changes.entries)
+        entries = [*begun, *changes.entries]
+        self._books.keep(changes.rollouts, entries)
         self._watching.admit(plans, self._books.rollouts, unix_ms)
         self._books.write()
-        self._tell([*problems, *changes.entries])
+        self._tell([*problems, *entries])
 
     def standings(self) -> dict[str, Standing]:
         """Give how every release stands, by name; one that is not there is as the file says."""
         standings = {}
         for release, plan in self._plans.items():
             rollout = self._books.rollouts.get(release)
-            if isinstance(plan, SplitPlan):
+            course = self.course(release)
+            if course is not None:
+                standings[release] = standing_of_course(course, self._books.latches)
+            elif isinstance(plan, SplitPlan):
                 standings[release] = standing_of_split(plan, self._books.latches)
             elif rollout is not None:
                 accepted = self._accepted.good(release) if plan.is_edit else None
@@ -263,6 +277,7 @@ class Controller:
             await self._do_at_once(self._foreign(unix_ms))
             await self._do_at_once(self._tripped(unix_ms))
             await self._let_time_pass(seconds, unix_ms)
+            await self._steer_courses(unix_ms)
             if not self._is_published:
                 await self._restand()
             for rollout in self.rollouts.values():
@@ -288,10 +303,12 @@ class Controller:
     async def settle(self) -> None:
         """Wait until the gates that are being asked have answered: for simulations, whose time is their own."""
         await self._looks.settle()
+        await self._course_looks.settle()
 
     async def close(self) -> None:
         """Keep what is worth keeping, and end."""
         await self._looks.close()
+        await self._course_looks.close()
         self._books.retry()
         self._books.keep({})
         self._books.keep_watches(self._watching.snapshots())
@@ -413,6 +430,37 @@ class Controller:
             self._looks.again(plan.release)
             return
         await self._restand()
+        self._books.write()
+        self._tell(entries)
+
+    async def _steer_courses(self, unix_ms: int) -> None:
+        for release, plan in list(self.splits.items()):
+            course = self.course(release)
+            if course is None:
+                continue
+            closed = held_arms(self._books.latches, plan)
+            turn = self._course_looks.take(course, closed)
+            if turn is not None:
+                await self._turn_course(course, turn, unix_ms)
+            elif not self._books.is_unreadable:
+                self._course_looks.begin(course, closed)
+
+    async def _turn_course(self, course: Course, turn: Turn, unix_ms: int) -> None:
+        """Divide an experiment's users anew, if that can be kept; else they stay, and are looked at again."""
+        release = course.plan.release
+        after, drafts = turned(course, turn, unix_ms=unix_ms)
+        if not drafts:
+            self._books.courses[release] = after
+            return
+        entries = [self._books.number(course.plan.route, release, draft) for draft in drafts]
+        if not self._books.keep_course_first(after, entries):
+            self._course_looks.again(release)
+            return
+        self._plans = plans_at(self._plans, {release: after})
+        self._books.name_plans(self._plans)
+        self._watching.admit(self._plans, self._books.rollouts, unix_ms)
+        if after.ranges != course.ranges:
+            await self._restand()
         self._books.write()
         self._tell(entries)
 

@@ -3,7 +3,8 @@ What the controller keeps in the state directory, and the same in memory for tes
 
     latches.json         closed breakers; synced before anything else; `sluice rollback` writes it too
     latches.lock         held while somebody reads and writes it
-    rollouts.json        how every rollout stands, dormant ones, splits, and journal entries that may not be written yet
+    rollouts.json        how every rollout and course stands, dormant ones, splits, and journal entries that may not be
+                         written yet
     watches.msgpack      what trips have counted; may be some seconds old, may be lost
     journal.jsonl        every decision
 
@@ -29,6 +30,7 @@ from gateway.control.ports import Kept
 from gateway.control.rollout import Latch, Rollout
 from gateway.domain.rollout import SplitPlan
 from gateway.errors import StateError
+from gateway.gates.course import Course
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,7 @@ class _RolloutFile(msgspec.Struct):
     routes: dict[str, str] = {}
     dormant: list[Rollout] = []
     splits: dict[str, SplitPlan] = {}
+    courses: dict[str, Course] = {}
 
 
 class _Watched(msgspec.Struct, array_like=True):
@@ -71,6 +74,7 @@ class StateKeeper:
         self._broken: StateError | None = None
         self._routes: dict[str, str] = {}
         self._splits: dict[str, SplitPlan] = {}
+        self._courses: dict[str, Course] = {}
 
     def __repr__(self) -> str:
         """Give the directory."""
@@ -86,7 +90,7 @@ class StateKeeper:
         problems: list[str] = []
         latches = self._load_latches(problems)
         rollouts = self._load_rollouts(problems)
-        self._routes, self._splits = rollouts.routes, rollouts.splits
+        self._routes, self._splits, self._courses = rollouts.routes, rollouts.splits, rollouts.courses
         number = self._diary.open(problems)
         return Kept(
             rollouts=rollouts.rollouts,
@@ -97,6 +101,7 @@ class StateKeeper:
             problems=tuple(problems),
             dormant=tuple(rollouts.dormant),
             splits=rollouts.splits,
+            courses=rollouts.courses,
         )
 
     def keep_latches(self, latches: Sequence[Latch]) -> None:
@@ -118,13 +123,18 @@ class StateKeeper:
         routes: Mapping[str, str] | None = None,
         dormant: Sequence[Rollout] = (),
         splits: Mapping[str, SplitPlan] | None = None,
+        courses: Mapping[str, Course] | None = None,
     ) -> None:
         """Keep exactly these; raises StateError."""
         if routes is not None:
             self._routes = dict(routes)
         if splits is not None:
             self._splits = dict(splits)
-        content = _RolloutFile(FORMAT, dict(rollouts), list(unwritten), self._routes, list(dormant), self._splits)
+        if courses is not None:
+            self._courses = dict(courses)
+        content = _RolloutFile(
+            FORMAT, dict(rollouts), list(unwritten), self._routes, list(dormant), self._splits, self._courses
+        )
         write_synced(self._state / ROLLOUTS, msgspec.json.encode(content))
 
     def keep_watches(self, watches: Mapping[tuple[str, str], bytes]) -> None:
@@ -234,11 +244,16 @@ class MemoryKeeper:
         routes: Mapping[str, str] | None = None,
         dormant: Sequence[Rollout] = (),
         splits: Mapping[str, SplitPlan] | None = None,
+        courses: Mapping[str, Course] | None = None,
     ) -> None:
         """Keep exactly these."""
-        known = self.kept.splits if splits is None else dict(splits)
         self.kept = replace(
-            self.kept, rollouts=dict(rollouts), unwritten=tuple(unwritten), dormant=tuple(dormant), splits=known
+            self.kept,
+            rollouts=dict(rollouts),
+            unwritten=tuple(unwritten),
+            dormant=tuple(dormant),
+            splits=self.kept.splits if splits is None else dict(splits),
+            courses=self.kept.courses if courses is None else dict(courses),
         )
 
     def keep_watches(self, watches: Mapping[tuple[str, str], bytes]) -> None:
@@ -327,6 +342,41 @@ def _locked(state: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def read_splits(state: Path) -> tuple[Mapping[str, SplitPlan], Mapping[str, Course]]:
+    """
+    Give the experiments that the control process knows, and the courses of those that divide their own traffic.
+
+    Both by release; a directory without any has none.
+
+    Raises:
+        StateError: They cannot be read.
+    """
+    path = state / ROLLOUTS
+    try:
+        stored = msgspec.json.decode(path.read_bytes(), type=_RolloutFile)
+        return stored.splits, stored.courses
+    except FileNotFoundError:
+        return {}, {}
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        msg = f"cannot read {path}: {error}"
+        raise StateError(msg) from error
+
+
+def read_latches(state: Path) -> tuple[Latch, ...]:
+    """
+    Give the latches that are closed now; nothing in the directory is touched.
+
+    Raises:
+        StateError: They cannot be read.
+    """
+    path = state / LATCHES
+    try:
+        return tuple(latch for latch in _read_latches(path) if not latch.is_dormant)
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
+        msg = f"cannot read {path}: {error}"
+        raise StateError(msg) from error
 
 
 def _read_latches(path: Path) -> tuple[Latch, ...]:

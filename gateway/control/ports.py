@@ -10,6 +10,7 @@ from gateway.control.journal import Entry
 from gateway.control.rollout import Latch, Rollout
 from gateway.domain.rollout import SplitPlan
 from gateway.domain.standing import Standing
+from gateway.gates.course import Course, Turn
 from gateway.gates.evidence import Evidence
 from gateway.gates.facts import Facts
 
@@ -23,6 +24,16 @@ class FactSource(Protocol):
 
     async def evidence(self, rollout: Rollout) -> Evidence | None:
         """Give what a stage's gates look at; None while it cannot be read (a store that is away)."""
+        ...
+
+    async def turn(self, course: Course, closed: Sequence[str]) -> Turn | None:
+        """
+        Look at a course's users, and give what follows; None while they cannot be read.
+
+        Args:
+            course: As it stands.
+            closed: Arms that a breaker keeps.
+        """
         ...
 
 
@@ -40,6 +51,7 @@ class Kept:
         problems: What could not be read, in sentences for a person; it was put aside, not thrown away.
         dormant: Rollouts to go on from should their content come back, the longest gone first.
         splits: By release name: what the file last said, for as long as it cannot be read.
+        courses: By release name: those of the splits that divide their own traffic, and others that may come back.
     """
 
     rollouts: Mapping[str, Rollout] = field(default_factory=dict)
@@ -50,6 +62,7 @@ class Kept:
     problems: tuple[str, ...] = ()
     dormant: tuple[Rollout, ...] = ()
     splits: Mapping[str, SplitPlan] = field(default_factory=dict)
+    courses: Mapping[str, Course] = field(default_factory=dict)
 
 
 class Keeper(Protocol):
@@ -71,6 +84,7 @@ class Keeper(Protocol):
         routes: Mapping[str, str] | None = None,
         dormant: Sequence[Rollout] = (),
         splits: Mapping[str, SplitPlan] | None = None,
+        courses: Mapping[str, Course] | None = None,
     ) -> None:
         """
         Keep exactly these.
@@ -82,6 +96,7 @@ class Keeper(Protocol):
             routes: Route by name of every release that can be rolled back or stopped; None leaves what was kept.
             dormant: Rollouts whose content is gone, to go on from should it come back.
             splits: By release name; None leaves what was kept.
+            courses: Likewise.
         """
         ...
 

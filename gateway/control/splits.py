@@ -1,4 +1,4 @@
-"""Splits: an arm that does harm is stopped, and what people may ask of one."""
+"""Splits and other experiments: an arm that does harm is stopped, and what people may ask of one."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def tripped(plan: SplitPlan, latches: Sequence[Latch], trip: Trip, *, unix_ms: i
 def refusal_of(plan: SplitPlan, latches: Sequence[Latch], command: Command) -> Refusal | None:
     """Give why a command changes nothing; None when it would be carried out."""
     stopped = held_arms(latches, plan)
-    standing = f"{plan.release} is a split whose stopped arms are: {', '.join(stopped) or 'none'}"
+    standing = f"{plan.release} is a {plan.kind} whose stopped arms are: {', '.join(stopped) or 'none'}"
     if not command.who.strip():
         return Refusal(Reply.REFUSED, f"nobody asked: the journal wants a name; {standing}")
     if command.kind not in (CommandKind.ROLLBACK, CommandKind.RESUME):
-        return Refusal(Reply.REFUSED, f"a split has no stages: its arms can be rolled back and resumed; {standing}")
+        return Refusal(Reply.REFUSED, f"a {plan.kind} has no stages: its arms can be rolled back and resumed; {standing}")
     if command.arm and command.arm not in split_arms(plan):
         return Refusal(Reply.REFUSED, f"{command.arm} is no arm that can be stopped; {standing}")
     if not _meant(plan, latches, command):

@@ -12,6 +12,7 @@ from gateway.domain.release import BUCKETS
 from gateway.domain.rollout import Control, SplitPlan, StageKind
 from gateway.domain.standing import Standing
 from gateway.domain.variant import Variant
+from gateway.gates.course import Course, plan_at
 
 
 def standing_of(rollout: Rollout, latches: Sequence[Latch], accepted: Variant | None = None) -> Standing | None:
@@ -49,6 +50,19 @@ def _copied_buckets(rollout: Rollout) -> int | None:
         return None
     # A share finer than a bucket was written to copy something.
     return max(1, round(stage.sample * BUCKETS))
+
+
+def standing_of_course(course: Course, latches: Sequence[Latch]) -> Standing:
+    """Give how an experiment stands that divides its own traffic; arms that are stopped give theirs to the baseline."""
+    plan = plan_at(course)
+    return Standing(
+        release=plan.release,
+        weights=plan.weights,
+        epoch=course.epoch,
+        latched=held_arms(latches, plan),
+        ranges=course.ranges,
+        baseline=plan.baseline,
+    )
 
 
 def standing_of_split(plan: SplitPlan, latches: Sequence[Latch]) -> Standing:

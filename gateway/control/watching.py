@@ -212,4 +212,6 @@ def _wanted(plans: Mapping[str, Plan]) -> Iterator[tuple[Key, str, Comparison]]:
 
 def _of_split(plan: SplitPlan) -> Sequence[tuple[Key, str, Comparison]]:
     contents = dict(plan.contents)
-    return [((plan.release, one.arm), contents.get(one.arm, ""), one) for one in plan.comparisons]
+    # Whom a ladder's arms are compared with changes: what was counted against another champion is another thing.
+    beside = f"~{plan.baseline}" if plan.ladder is not None else ""
+    return [((plan.release, one.arm), contents.get(one.arm, "") + beside, one) for one in plan.comparisons]

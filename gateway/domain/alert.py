@@ -22,7 +22,7 @@ class AlertKind(StrEnum):
     """A person has to say yes."""
     PAUSE = "pause"
     PROMOTION = "promotion"
-    """One stage on, or complete."""
+    """One stage on, or complete; a bandit or a ladder is at something else."""
     START = "start"
 
 

@@ -98,6 +98,8 @@ class Release:
         audience: (segment, allowed values); every one must match, or the baseline answers.
         epoch: Counts up whenever weights change; 0 to 65,535.
         internal_arm: Index of the arm that internal users get; None where they are bucketed like anybody.
+        factors: Of a factorial release: (name, number of levels); its arms are their cells, the last factor changing
+            fastest. Empty for other kinds.
         baseline: Index of the arm the others are compared with; follows from `arms`.
         candidate: Index of the first candidate, or None; follows from `arms`.
     """
@@ -110,6 +112,7 @@ class Release:
     audience: tuple[tuple[str, frozenset[str]], ...] = ()
     epoch: int = 0
     internal_arm: int | None = None
+    factors: tuple[tuple[str, int], ...] = ()
     # Worked out once: requests ask for them, and on Python 3.11 a search by role costs 2 µs.
     baseline: int = field(init=False, repr=False, compare=False)
     candidate: int | None = field(init=False, repr=False, compare=False)

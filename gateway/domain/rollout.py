@@ -1,4 +1,4 @@
-"""A rollout's plan: what was compiled from the file, every number filled in. Also what watches a split."""
+"""A rollout's plan: what was compiled from the file, every number filled in. Also an experiment's."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from gateway.domain.adaptive import BanditPlan, FactorialPlan, LadderPlan
 from gateway.domain.metric import Metric
-from gateway.domain.release import BUCKETS, Unit
+from gateway.domain.release import BUCKETS, ReleaseKind, Unit
 
 
 class ChangeType(StrEnum):
@@ -281,6 +282,11 @@ class RolloutPlan:
     is_edit: bool = False
 
     @property
+    def is_adaptive(self) -> bool:
+        """Tell that no experiment divides its traffic by what it learns: stages do."""
+        return False
+
+    @property
     def horizon_s(self) -> float:
         """Give the planned length: the stages' least durations, and never less than a day."""
         return max(86_400.0, sum(stage.min_duration_s for stage in self.stages))
@@ -304,13 +310,16 @@ class RolloutPlan:
 @dataclass(frozen=True, slots=True)
 class SplitPlan:
     """
-    What watches a split: every arm but the baseline may be stopped, and gets nothing from then on.
+    What an experiment compares, and what watches it: every arm but the baseline may be stopped for good.
+
+    A split's arms have the weights that the file says. Those of a bandit and of a ladder begin with them, and control
+    divides anew by what it learns; of a ladder the baseline is the champion, and may become another.
 
     Attributes:
         release: Release name.
         route: Route name.
         baseline: Arm name.
-        weights: (arm, buckets) in file order, the baseline among them.
+        weights: (arm, buckets) in file order, the baseline among them: as they stand.
         contents: (arm, 12 hex digits over its and the baseline's content hash): what its latch hangs on.
         signals: Those that are on; ERRORS and SAFETY.
         stop_on_safety: Stops an arm whose share of unsafe answers is surely this much above the baseline's, in
@@ -321,6 +330,9 @@ class SplitPlan:
         metrics: All of the file's: a report shows each.
         segments: Names of the segments declared beforehand.
         unit: What is randomised.
+        bandit: How a bandit goes about it; None of other kinds.
+        ladder: Likewise.
+        factorial: Likewise.
     """
 
     release: str
@@ -336,6 +348,33 @@ class SplitPlan:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     segments: tuple[str, ...] = ()
     unit: Unit = Unit.USER
+    bandit: BanditPlan | None = None
+    ladder: LadderPlan | None = None
+    factorial: FactorialPlan | None = None
+
+    @property
+    def kind(self) -> ReleaseKind:
+        """Give which kind of experiment it is."""
+        if self.bandit is not None:
+            return ReleaseKind.BANDIT
+        if self.ladder is not None:
+            return ReleaseKind.LADDER
+        return ReleaseKind.SPLIT if self.factorial is None else ReleaseKind.FACTORIAL
+
+    @property
+    def is_adaptive(self) -> bool:
+        """Tell whether control divides its traffic anew by what it learns."""
+        return self.bandit is not None or self.ladder is not None
+
+    @property
+    def content(self) -> str:
+        """
+        Give what the whole split is of: another when any arm's content is another, whatever the weights.
+
+        >>> SplitPlan("s", "r", "a", (), (("a", "0f"), ("b", "1c")), ()).content
+        'a:0f b:1c'
+        """
+        return " ".join(f"{arm}:{content}" for arm, content in sorted(self.contents))
 
     @property
     def comparisons(self) -> tuple[Comparison, ...]:

@@ -21,6 +21,9 @@ class Standing:
         control: Buckets of the control slice under `control: equal`; None where all of the baseline's are compared.
         accepted: A content of the served variant that is known to be good, under a name of its own: the baseline of a
             rollout that an edit became; None for every other release.
+        ranges: Who owns which bucket, by arm name, where control divides the traffic of an experiment; None leaves what
+            the file says.
+        baseline: The arm that the others are compared with now, and that everybody else gets; None leaves the file's.
         copied: Buckets of users whose requests are copied to the candidate's shadow while its rollout is at a stage
             that says so; None leaves what the file says.
     """
@@ -33,3 +36,5 @@ class Standing:
     control: int | None = None
     accepted: Variant | None = None
     copied: int | None = None
+    ranges: tuple[tuple[int, int, str], ...] | None = None
+    baseline: str | None = None

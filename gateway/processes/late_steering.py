@@ -97,6 +97,6 @@ class LateSteering:
             await self._steered.close()
 
     def _can_wait(self, compiled: Any) -> bool:
-        if any(isinstance(plan, RolloutPlan) for plan in compiled.plans.values()):
+        if any(isinstance(plan, RolloutPlan) or plan.is_adaptive for plan in compiled.plans.values()):
             return False
         return not any((self._state / name).exists() for name in KEPT)

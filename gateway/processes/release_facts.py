@@ -11,13 +11,15 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
 
 import msgspec
 
 from gateway.clock import Clock
 from gateway.control.rollout import Rollout
 from gateway.domain.rollout import GateName, RolloutPlan, StageKind
+from gateway.gates.course import Course, Turn
 from gateway.gates.evidence import Evidence
 from gateway.gates.facts import Facts
 from gateway.record.evidence_query import EvidenceQuery
@@ -28,6 +30,9 @@ log = logging.getLogger(__name__)
 EVIDENCE_WITHIN_S = 120.0
 """For a child that reads the store; a look that takes longer is given up, and the next one is an hour later."""
 
+TURN_WITHIN_S = 600.0
+"""Of ten million users a course reads every one."""
+
 WeightsOf = Callable[[str, int], Mapping[str, int] | None]
 """Release and epoch to the buckets each arm is compared by; None where nobody knows the epoch."""
 
@@ -35,6 +40,13 @@ IsCompared = Callable[[str, int, str, int], bool]
 """Release, epoch, arm and unit hash: whether the unit's own bucket gave it that arm, as one of those compared."""
 
 Ask = Callable[[EvidenceQuery], Awaitable[Evidence | None]]
+
+AskTurn = Callable[["CourseQuestion"], Awaitable[Turn | None]]
+
+
+async def nobody_knows(question: CourseQuestion) -> Turn | None:
+    """Give no turn: for whoever steers no courses."""
+    return None
 
 
 class ReleaseFacts:
@@ -53,6 +65,7 @@ class ReleaseFacts:
         ask: Ask,
         clock: Clock,
         is_compared: IsCompared = lambda release, epoch, arm, unit_hash: True,
+        ask_turn: AskTurn = nobody_knows,
     ) -> None:
         self._is_compared = is_compared
         self.unknown = 0
@@ -60,6 +73,7 @@ class ReleaseFacts:
         self._sighted = sighted
         self._weights_of = weights_of
         self._ask = ask
+        self._ask_turn = ask_turn
 
     @property
     def left_out(self) -> dict[str, int]:
@@ -86,6 +100,10 @@ class ReleaseFacts:
         """Give what gates look at; None while it cannot be read."""
         evidence = await self._ask(query_of(rollout, self._clock.unix_ms()))
         return None if evidence is None else replace(evidence, stage_s=rollout.dwelt_s)
+
+    async def turn(self, course: Course, closed: Sequence[str]) -> Turn | None:
+        """Give what follows from a course's users; None while they cannot be read."""
+        return await self._ask_turn(CourseQuestion(course, tuple(closed), self._clock.unix_ms()))
 
 
 def query_of(rollout: Rollout, unix_ms: int) -> EvidenceQuery:
@@ -122,36 +140,66 @@ def _metrics_of(plan: RolloutPlan) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-class EvidenceChild:
+@dataclass(frozen=True, slots=True)
+class CourseQuestion:
+    """
+    What a look at a course's users wants to know.
+
+    Attributes:
+        course: As it stands.
+        closed: Arms that a breaker keeps.
+        unix_ms: Now.
+    """
+
+    course: Course
+    closed: tuple[str, ...]
+    unix_ms: int
+
+
+Q = TypeVar("Q")
+A = TypeVar("A")
+
+
+class StoreChild(Generic[Q, A]):
     """Has a child read the store, one at a time."""
 
-    def __init__(self, argv: Sequence[str], environ: Mapping[str, str]) -> None:
-        """With the command that reads an `EvidenceQuery` from its input and writes an `Evidence`, both as JSON."""
+    def __init__(self, argv: Sequence[str], environ: Mapping[str, str], answer: type[A], *, within_s: float) -> None:
+        """
+        Make it; nothing is started yet.
+
+        Args:
+            argv: The command that reads a question from its input and writes an answer, both as JSON.
+            environ: Its environment.
+            answer: The type of its answers.
+            within_s: An answer that takes longer is given up.
+        """
         self._argv = tuple(argv)
         self._environ = dict(environ)
+        self._answer = answer
+        self._within_s = within_s
         self._turn = asyncio.Lock()
 
-    async def ask(self, query: EvidenceQuery) -> Evidence | None:
-        """Give what the child read; None, with a line in the log, when it could not."""
+    async def ask(self, question: Q) -> A | None:
+        """Give what the child made of what it read; None, with a line in the log, when it could not."""
         async with self._turn:
             try:
-                return await asyncio.wait_for(self._ask(query), EVIDENCE_WITHIN_S)
+                return await asyncio.wait_for(self._ask(question), self._within_s)
             except (OSError, TimeoutError, msgspec.DecodeError, msgspec.ValidationError) as error:
-                log.warning("evidence could not be read", extra={"release": query.release, "cause": str(error)})
+                log.warning("the store could not be read", extra={"by": self._argv[-1], "cause": str(error)})
                 return None
 
-    async def _ask(self, query: EvidenceQuery) -> Evidence | None:
+    async def _ask(self, question: Q) -> A | None:
         pipe = asyncio.subprocess.PIPE
         child = await asyncio.create_subprocess_exec(
             *self._argv, stdin=pipe, stdout=pipe, stderr=pipe, env=self._environ
         )
         try:
-            answer, said = await child.communicate(msgspec.json.encode(query))
+            answer, said = await child.communicate(msgspec.json.encode(question))
         finally:
             with suppress(ProcessLookupError):
                 child.kill()
         if child.returncode != 0:
             cause = said.decode(errors="replace").strip()[-500:]
-            log.warning("evidence could not be read", extra={"release": query.release, "cause": cause})
+            log.warning("the store could not be read", extra={"by": self._argv[-1], "cause": cause})
             return None
-        return msgspec.json.decode(answer, type=Evidence)
+        return msgspec.json.decode(answer, type=self._answer)

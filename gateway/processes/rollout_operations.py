@@ -19,6 +19,7 @@ from gateway.control.commands import Reply
 from gateway.control.journal import Entry
 from gateway.control.rollout import Command, CommandKind, Latch, Rollout
 from gateway.domain.rollout import RolloutPlan, SplitPlan
+from gateway.gates.course import Course
 from gateway.gates.verdict import GateVerdict
 from gateway.processes.rollout_views import Exposed, Json, rollout_line, rollout_view, split_line, split_view
 
@@ -67,6 +68,10 @@ class Steering(Protocol):
     @property
     def splits(self) -> Mapping[str, SplitPlan]:
         """Give every split by release."""
+        ...
+
+    def course(self, release: str) -> Course | None:
+        """Give how an experiment stands that divides its own traffic; None of every other release."""
         ...
 
     @property
@@ -133,7 +138,9 @@ class RolloutDesk:
         latches = self._steering.latches
         return {
             "rollouts": [rollout_line(rollout, latches) for rollout in self._steering.rollouts.values()],
-            "splits": [split_line(plan, latches) for plan in self._steering.splits.values()],
+            "splits": [
+                split_line(plan, latches, self._steering.course(name)) for name, plan in self._steering.splits.items()
+            ],
             "latches": msgspec.to_builtins([latch for latch in latches if not latch.is_dormant]),
             "facts_left_out": dict(self._left_out()),
         }
@@ -240,13 +247,13 @@ class RolloutDesk:
         rollout = self._steering.rollouts.get(release)
         if rollout is not None:
             return rollout_line(rollout, self._steering.latches)
-        return split_line(self._steering.splits[release], self._steering.latches)
+        return split_line(self._steering.splits[release], self._steering.latches, self._steering.course(release))
 
     async def _view(self, release: str) -> Json:
         latches, readings = self._steering.latches, self._steering.readings(release)
         rollout = self._steering.rollouts.get(release)
         if rollout is None:
-            return split_view(self._steering.splits[release], latches, readings)
+            return split_view(self._steering.splits[release], latches, readings, self._steering.course(release))
         exposed = await self._exposed_of(release)
         verdicts = self._steering.verdicts(release)
         return rollout_view(rollout, latches=latches, verdicts=verdicts, readings=readings, exposed=exposed)

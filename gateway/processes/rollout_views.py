@@ -11,6 +11,7 @@ from gateway.control.rollout import EpochMark, Latch, Rollout, RolloutPhase
 from gateway.control.words import place_of
 from gateway.domain.release import BUCKETS
 from gateway.domain.rollout import RolloutPlan, Signal, SplitPlan, Stage
+from gateway.gates.course import Course
 from gateway.gates.verdict import GateVerdict, Verdict
 from gateway.report.words import duration
 
@@ -105,8 +106,8 @@ def stage_view(stage: Stage) -> Json:
     return {"label": stage.label, "weight_pct": percent(stage.weight), **msgspec.to_builtins(stage)}
 
 
-def split_line(plan: SplitPlan, latches: Iterable[Latch]) -> Json:
-    """Give one split in short."""
+def split_line(plan: SplitPlan, latches: Iterable[Latch], course: Course | None = None) -> Json:
+    """Give one split, or other experiment, in short; `course` is how one stands that divides its own traffic."""
     own = latches_on(plan.release, latches)
     stopped = {latch.arm for latch in own}
     arms = [
@@ -117,17 +118,35 @@ def split_line(plan: SplitPlan, latches: Iterable[Latch]) -> Json:
         }
         for arm, weight in plan.weights
     ]
-    return {"release": plan.release, "route": plan.route, "baseline": plan.baseline, "arms": arms}
+    line = {
+        "release": plan.release,
+        "route": plan.route,
+        "kind": str(plan.kind),
+        "baseline": plan.baseline,
+        "arms": arms,
+    }
+    if course is None:
+        return line
+    return line | {"phase": course.phase, "sentence": course.sentence, "epoch": course.epoch}
 
 
-def split_view(plan: SplitPlan, latches: Iterable[Latch], readings: Sequence[Any]) -> Json:
-    """Give everything about one split."""
+def split_view(
+    plan: SplitPlan, latches: Iterable[Latch], readings: Sequence[Any], course: Course | None = None
+) -> Json:
+    """Give everything about one split, or other experiment."""
     own = latches_on(plan.release, latches)
-    return split_line(plan, own) | {
+    return split_line(plan, own, course) | {
         "plan": msgspec.to_builtins(plan),
         "signals": msgspec.to_builtins(list(readings)),
         "latches": msgspec.to_builtins(own),
+        "course": None if course is None else course_view(course),
     }
+
+
+def course_view(course: Course) -> Json:
+    """Give how an experiment stands that divides its own traffic; its plan is told beside."""
+    facts: Json = msgspec.to_builtins(course)
+    return {name: value for name, value in facts.items() if name != "plan"}
 
 
 def epoch_view(mark: EpochMark, plan: RolloutPlan, exposed: Exposed | None) -> Json:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.assign.allocation import range_of
-from gateway.assign.bucketing import slot_of
+from gateway.assign.bucketing import slot_in, slot_of
 from gateway.assign.standing import rollout_ranges
 from gateway.control.alerts import Alerts, Post, opened_post
 from gateway.control.controller import Controller
@@ -157,6 +157,9 @@ class Steering:
                 if mark.epoch == epoch:
                     return {plan.candidate: mark.weight, plan.baseline: mark.control}
             return None
+        course = self._controller.course(release)
+        if course is not None:
+            return next((dict(mark.weights) for mark in reversed(course.marks) if mark.epoch == epoch), None)
         split = self._controller.split(release)
         return None if split is None else dict(split.weights)
 
@@ -217,7 +220,7 @@ class ArmNow:
         route = self._route_of(release)
         if route is None:
             return None
-        owned = range_of(route.release.ranges, slot_of(unit_hash))
+        owned = range_of(route.release.ranges, slot_in(route.release, unit_hash))
         if owned.reason is not Reason.BUCKET:
             return None
         return route.release.epoch, route.release.arms[owned.arm].name

@@ -1,11 +1,11 @@
-"""From a `rollout` or a `split` to its plan, every number filled in; and what both must not do."""
+"""From a release to its plan, every number filled in; and what rollouts must not do."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from gateway.domain.default_plan import ERROR_RATE, SAFETY, WEEK_S, Looked, gates_of
+from gateway.domain.default_plan import DAY_S, ERROR_RATE, SAFETY, WEEK_S, Looked, gates_of
 from gateway.domain.edit import change_type_of, content_of
 from gateway.domain.metric import Metric
 from gateway.domain.release import BUCKETS, Release
@@ -21,10 +21,11 @@ from gateway.domain.rollout import (
     StageKind,
 )
 from gateway.domain.variant import Api, Variant
+from gateway.settings.compile_adaptive import bandit_plan, factorial_plan, ladder_plan
 from gateway.settings.compile_gate import compile_gates, compile_looked
 from gateway.settings.compile_signal import compile_signals
 from gateway.settings.compile_stage import check_weeks, compile_stages
-from gateway.settings.document.release import SplitSection
+from gateway.settings.document.release import BanditSection, FactorialSection, LadderSection, SplitSection
 from gateway.settings.document.rollout import RolloutSection
 from gateway.settings.document.route import RouteSection
 from gateway.settings.scope import Scope
@@ -66,7 +67,14 @@ def compile_plan(
         return _rollout_of(at, section.release.rollout)
     if section.release.split is not None:
         return _split_of(at, section.release.split)
-    return None
+    if section.release.bandit is not None:
+        bandit = bandit_plan(scope, at.path, section.release.bandit)
+        return replace(_experiment_of(at, section.release.bandit), bandit=bandit)
+    if section.release.ladder is not None:
+        ladder = ladder_plan(scope, at.path, section.release.ladder)
+        return replace(_experiment_of(at, section.release.ladder), ladder=ladder)
+    factorial = section.release.factorial
+    return None if factorial is None else replace(_experiment_of(at, factorial), factorial=factorial_plan(factorial))
 
 
 def _rollout_of(at: _At, rollout: RolloutSection) -> RolloutPlan | None:
@@ -107,19 +115,22 @@ def _rollout_of(at: _At, rollout: RolloutSection) -> RolloutPlan | None:
 
 def _split_of(at: _At, split: SplitSection) -> SplitPlan:
     scope, path = at.scope, at.path
-    metrics = scope.document.metrics
-    if split.primary_metric is not None and split.primary_metric not in metrics:
-        scope.findings.refuse_unknown((*path, "primary_metric"), "metric", split.primary_metric, metrics)
-    if split.min_duration is not None and (not split.min_duration or split.min_duration % WEEK_S):
-        problem = f"a verdict after {split.min_duration / 86_400:g} days"
-        scope.findings.warn((*path, "min_duration"), problem, "write whole weeks, as 7d: weekdays differ")
     for index, name in enumerate(split.segments):
         if name not in scope.document.identity.segments:
             scope.findings.refuse_unknown((*path, "segments", index), "segment", name, scope.document.identity.segments)
+    return replace(_experiment_of(at, split), segments=tuple(split.segments))
+
+
+def _experiment_of(at: _At, section: SplitSection | FactorialSection | LadderSection | BanditSection) -> SplitPlan:
+    """Give what every experiment has: arms that are watched, and when a verdict may fall."""
+    scope, path = at.scope, at.path
+    primary = section.reward if isinstance(section, BanditSection) else section.primary_metric
+    if primary is not None and primary not in scope.document.metrics and not isinstance(section, BanditSection):
+        scope.findings.refuse_unknown((*path, "primary_metric"), "metric", primary, scope.document.metrics)
     baseline = at.release.arms[at.release.baseline].name
     before = at.variants[baseline].content_hash
     contents = tuple((arm.name, content_of(at.variants[arm.name].content_hash, before)) for arm in at.release.arms)
-    stop = split.stop_on_safety
+    stop = section.stop_on_safety
     if stop is not None and not 0 < stop < 1:
         scope.findings.refuse((*path, "stop_on_safety"), f"{stop * 100:g} points stop nothing", "write it like 2pp")
     return SplitPlan(
@@ -130,13 +141,21 @@ def _split_of(at: _At, split: SplitSection) -> SplitPlan:
         contents=contents,
         signals=(ERROR_RATE, SAFETY),
         stop_on_safety=DEFAULT_STOP_ON_SAFETY if stop is None else stop,
-        primary_metric=split.primary_metric,
-        min_duration_s=WEEK_S if split.min_duration is None else split.min_duration,
-        min_users=split.min_users or DEFAULT_MIN_USERS,
+        primary_metric=primary,
+        min_duration_s=_min_duration(at, section),
+        min_users=DEFAULT_MIN_USERS if isinstance(section, BanditSection) else section.min_users or DEFAULT_MIN_USERS,
         metrics=dict(scope.metrics),
-        segments=tuple(split.segments),
         unit=at.release.unit,
     )
+
+
+def _min_duration(at: _At, section: SplitSection | FactorialSection | LadderSection | BanditSection) -> float:
+    if isinstance(section, BanditSection) or section.min_duration is None:
+        return WEEK_S
+    if not section.min_duration or section.min_duration % WEEK_S:
+        problem = f"a verdict after {section.min_duration / DAY_S:g} days"
+        at.scope.findings.warn((*at.path, "min_duration"), problem, "write whole weeks, as 7d: weekdays differ")
+    return section.min_duration
 
 
 def _named(metrics: Mapping[str, Metric], names: Iterable[str | None]) -> dict[str, Metric]:

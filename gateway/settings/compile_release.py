@@ -7,6 +7,14 @@ from collections.abc import Iterable, Sequence
 from gateway.assign.allocation import FREE, allocate
 from gateway.domain.release import BUCKETS, Arm, Release, ReleaseKind, Role, SlotRange, Unit
 from gateway.settings.allocations import Allocation
+from gateway.settings.compile_adaptive import (
+    bandit_arms,
+    bandit_ranges,
+    factorial_arms,
+    factorial_ranges,
+    factors_of,
+    ladder_arms,
+)
 from gateway.settings.document.identity import MatchSection
 from gateway.settings.document.release import ReleaseSection, SplitSection
 from gateway.settings.document.rollout import RolloutSection
@@ -14,8 +22,8 @@ from gateway.settings.scope import Scope
 from gateway.settings.yaml_tree import KeyPath
 
 _EPOCHS = 65_536
-_UNDIVIDED = frozenset({ReleaseKind.FIXED, ReleaseKind.ROLLOUT})
-"""Kinds that have no buckets of their own here: how far a rollout is, control says, and its ranges follow from it."""
+_UNDIVIDED = frozenset(ReleaseKind) - {ReleaseKind.SPLIT}
+"""Kinds that have no buckets of their own here: control says how they stand, or all of them are always as equal."""
 
 
 def compile_release(
@@ -36,7 +44,7 @@ def compile_release(
     epoch = 0
     if previous is not None:
         epoch = previous.epoch if _same_weights(previous.weights, weights) else (previous.epoch + 1) % _EPOCHS
-    ranges = _ranges_of(arms, None if section.kind is ReleaseKind.ROLLOUT else previous)
+    ranges = _first_ranges(section, arms) or _ranges_of(arms, previous)
     spelled = tuple((one.start, one.end, arms[one.arm].name) for one in ranges)
     if section.kind in _UNDIVIDED and previous is not None:
         # A split that comes back finds its users where it left them.
@@ -49,8 +57,18 @@ def compile_release(
         ranges=ranges,
         audience=audience,
         epoch=epoch,
+        factors=() if section.factorial is None else factors_of(section.factorial),
     )
     return release, Allocation(epoch, weights, spelled)
+
+
+def _first_ranges(section: ReleaseSection, arms: tuple[Arm, ...]) -> tuple[SlotRange, ...]:
+    """Give the buckets of kinds that begin the same every time; none of those that go on from where they were."""
+    if section.bandit is not None:
+        return bandit_ranges(arms, section.bandit)
+    if section.factorial is not None:
+        return factorial_ranges(arms)
+    return () if section.split is not None or section.fixed is not None else _ranges_of(arms, None)
 
 
 def _compile_audience(scope: Scope, path: KeyPath, section: ReleaseSection) -> tuple[tuple[str, frozenset[str]], ...]:
@@ -75,10 +93,11 @@ def _compile_arms(scope: Scope, path: KeyPath, section: ReleaseSection, known: l
         return _compile_split(scope, at, section.split, known)
     if section.rollout is not None:
         return _compile_rollout(scope, at, section.rollout, known)
-    remedy = "write a split with weights meanwhile: split: {arms: {current: 90%, new: 10%}}"
-    _check_other_arms(scope, at, section, known)
-    scope.findings.refuse(at, f"not yet: releases of kind {section.kind.value}", remedy, key=True)
-    return None
+    if section.bandit is not None:
+        return bandit_arms(scope, at, section.bandit, known)
+    if section.ladder is not None:
+        return ladder_arms(scope, at, section.ladder, known)
+    return None if section.factorial is None else factorial_arms(scope, at, section.factorial)
 
 
 def _compile_split(scope: Scope, path: KeyPath, split: SplitSection, known: list[str]) -> tuple[Arm, ...] | None:
@@ -127,23 +146,3 @@ def _compile_rollout(scope: Scope, path: KeyPath, rollout: RolloutSection, known
     if not set(names) <= set(known):
         return None
     return (Arm(rollout.candidate, Role.CANDIDATE, 0), Arm(rollout.baseline, Role.BASELINE, BUCKETS))
-
-
-def _check_other_arms(scope: Scope, path: KeyPath, section: ReleaseSection, known: list[str]) -> None:
-    named: list[tuple[KeyPath, str]] = []
-    if section.bandit is not None:
-        named += [((*path, "arms", index), name) for index, name in enumerate(section.bandit.arms)]
-    if section.factorial is not None:
-        named.append(((*path, "base"), section.factorial.base))
-    if section.ladder is not None:
-        named.append(((*path, "champion"), section.ladder.champion))
-        named += [((*path, "challengers", index), name) for index, name in enumerate(section.ladder.challengers)]
-    for at, name in named:
-        if name not in known:
-            scope.findings.refuse_unknown(at, "variant", name, known)
-    kind = section.factorial or section.ladder
-    metric = ("primary_metric", kind.primary_metric) if kind is not None else ("reward", None)
-    if section.bandit is not None:
-        metric = ("reward", section.bandit.reward)
-    if metric[1] is not None and metric[1] not in scope.document.metrics:
-        scope.findings.refuse_unknown((*path, metric[0]), "metric", metric[1], scope.document.metrics)

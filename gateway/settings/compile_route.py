@@ -6,21 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from gateway.domain.guard import Guard
 from gateway.domain.release import BUCKETS, Release
 from gateway.domain.route import Expose, ExposeModel, Route, SampleRule
 from gateway.domain.variant import Variant
 from gateway.record.redact import KINDS
 from gateway.settings import names, not_yet
 from gateway.settings.allocations import Allocation, Allocations
+from gateway.settings.compile_cells import cells_as_variants, price_of_cell
 from gateway.settings.compile_guard import compile_guards
 from gateway.settings.compile_judge import spell_judging
 from gateway.settings.compile_plan import compile_plan
 from gateway.settings.compile_release import compile_release
 from gateway.settings.compile_shadow import compile_shadows, judged_on
 from gateway.settings.compile_variant import compile_variant
+from gateway.settings.document.release import FactorialSection
 from gateway.settings.document.route import RouteSection
 from gateway.settings.document.scalars import shown
-from gateway.settings.inherit import inherit
+from gateway.settings.inherit import Inherited, inherit
 from gateway.settings.memo import Around, Kept, spell_around
 from gateway.settings.scope import Asked, Scope
 from gateway.settings.yaml_tree import KeyPath
@@ -139,7 +142,27 @@ def _compile_variants(scope: Scope, path: KeyPath, section: RouteSection) -> dic
         name: compile_variant(scope, (*at, name), name, inherited[name], guards, section.price.get(name))
         for name in section.variants
     }
+    if section.release.factorial is not None:
+        compiled |= _compile_cells(scope, path, section, section.release.factorial, inherited, guards)
     return {name: variant for name, variant in compiled.items() if variant is not None}
+
+
+def _compile_cells(
+    scope: Scope,
+    path: KeyPath,
+    section: RouteSection,
+    factorial: FactorialSection,
+    inherited: Mapping[str, Inherited],
+    guards: tuple[Guard, ...],
+) -> dict[str, Variant | None]:
+    at = (*path, "release", "factorial")
+    cells = cells_as_variants(scope, at, factorial, inherited)
+    return {
+        name: compile_variant(
+            scope, at, name, cell, guards, price_of_cell(factorial, section.price, cell, inherited[factorial.base])
+        )
+        for name, cell in cells.items()
+    }
 
 
 def _route_of(name: str, section: RouteSection, variants: Mapping[str, Variant], release: Release) -> Route:
@@ -194,6 +217,10 @@ def _check_embeddings(scope: Scope, path: KeyPath, variants: Mapping[str, Varian
     first = next(iter(models.values()))
     other = next(name for name, model in models.items() if model != first)
     at = (*path, "variants", other)
-    at = (*at, "model") if scope.document.routes[str(path[1])].variants[other].model is not None else at
+    section = scope.document.routes[str(path[1])].variants.get(other)
+    if section is None:
+        at = (*path, "release", "factorial", "factors")
+    elif section.model is not None:
+        at = (*at, "model")
     remedy = "changing it needs re-indexing: deploy it as another route, with an index of its own"
     scope.findings.refuse(at, "variants of an embeddings route differ in model", remedy, key=at[-1] == other)

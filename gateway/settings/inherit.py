@@ -10,7 +10,7 @@ is no longer unset.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -57,6 +57,14 @@ def inherit(variants: Mapping[str, VariantSection], path: KeyPath, findings: Fin
             parent = done.get(section.like or "", Inherited())
             done[link] = _merged(parent, section, (*path, link))
     return done
+
+
+def patched(base: Inherited, patches: Sequence[tuple[VariantSection, KeyPath]]) -> Inherited:
+    """Give a variant as `base` with these laid over it, one after the other; each comes with where it is written."""
+    merged = base
+    for section, path in patches:
+        merged = _merged(merged, section, path)
+    return merged
 
 
 def _chain_of(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.assign.allocation import FREE, allocate, range_of
+from gateway.assign.allocation import FREE, allocate, allocate_parts, range_of
 from gateway.domain.release import BUCKETS, SlotRange
 
 Ranges = tuple[SlotRange, ...]
@@ -161,3 +161,17 @@ def test_owner_by_range(n_arms: int) -> None:
     ranges = allocate(weights, baseline=0)
     for part in ranges:
         assert {range_of(ranges, slot).arm for slot in (part.start, part.end - 1)} == {part.arm}
+
+
+def test_parts_are_divided_apart() -> None:
+    """A part's buckets stay its own, and each moves as few as it can."""
+    first = allocate_parts([[500, 500], [4_500, 4_500]], baseline=0)
+    after = allocate_parts([[500, 500], [9_000, 0]], baseline=0, previous=first)
+    assert owners(after)[:1_000] == owners(first)[:1_000]
+    assert sum(a != b for a, b in zip(owners(first), owners(after), strict=True)) == 4_500
+
+
+def test_parts_fill_the_buckets() -> None:
+    """Too few, or too many, are refused."""
+    with pytest.raises(ValueError, match="must add up to 10000"):
+        allocate_parts([[500, 500], [4_500, 4_499]], baseline=0)

@@ -3,7 +3,18 @@
 import pytest
 import xxhash
 
-from gateway.assign.bucketing import bucket_of, slot_of, unit_hash_of
+from gateway.assign.bucketing import bucket_of, level_of, slot_in, slot_of, unit_hash_of
+from gateway.domain.release import BUCKETS, Arm, Release, ReleaseKind, Role, SlotRange, Unit
+
+FACTORS = (("prompt", 3), ("model", 2))
+FACTORIAL = Release(
+    "f",
+    ReleaseKind.FACTORIAL,
+    Unit.USER,
+    (Arm("a", Role.BASELINE, BUCKETS),),
+    (SlotRange(0, BUCKETS, 0),),
+    factors=FACTORS,
+)
 
 
 @pytest.mark.parametrize(
@@ -56,3 +67,32 @@ def test_salts_are_independent() -> None:
     first = [number for number in range(50_000) if bucket_of("one", str(number)) < 1_000]
     both = sum(bucket_of("two", str(number)) < 1_000 for number in first)
     assert abs(both / len(first) - 0.1) < 0.025
+
+
+def test_plain_releases_have_plain_slots() -> None:
+    """Without factors a unit's bucket is its hash's."""
+    plain = Release("f", ReleaseKind.SPLIT, Unit.USER, FACTORIAL.arms, FACTORIAL.ranges)
+    assert slot_in(plain, unit_hash_of("f", "user-1")) == bucket_of("f", "user-1")
+
+
+def test_cells_are_equal() -> None:
+    """Each of six cells gets a sixth, to within five standard deviations."""
+    slots = [slot_in(FACTORIAL, unit_hash_of("f", f"user-{n}")) for n in range(60_000)]
+    counts = {slot: slots.count(slot) for slot in set(slots)}
+    assert sorted(counts) == [cell * BUCKETS // 6 for cell in range(6)]
+    assert max(abs(count - 10_000) for count in counts.values()) < 5 * (60_000 * 5 / 36) ** 0.5
+
+
+def test_factors_know_nothing_of_each_other() -> None:
+    """Adding a factor leaves everybody's level of the others."""
+    hashes = [unit_hash_of("f", f"user-{n}") for n in range(2_000)]
+    levels = [level_of("prompt", 3, each) for each in hashes]
+    cells = [-(-slot_in(FACTORIAL, each) * 6 // BUCKETS) for each in hashes]
+    assert [cell // 2 for cell in cells] == levels
+    assert sum(level_of("model", 2, each) == level for each, level in zip(hashes, levels, strict=True)) < 900
+
+
+@pytest.mark.parametrize(("unit_key", "level"), [("user-1", 2), ("user-2", 1), ("日本語", 1)])
+def test_pinned_levels(unit_key: str, level: int) -> None:
+    """These answers never change either."""
+    assert level_of("prompt", 3, unit_hash_of("exp1", unit_key)) == level

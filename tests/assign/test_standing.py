@@ -151,3 +151,29 @@ def test_shadow_stage(copied: int | None, shares: tuple[int, int]) -> None:
     shadows = (Shadow("new", 500), Shadow("other", 300))
     at = route_at(Route("r", {}, ROLLOUT, shadows=shadows), replace(standing_of(0), copied=copied))
     assert tuple(shadow.n_buckets for shadow in at.shadows) == shares
+
+
+def test_course_divides() -> None:
+    """An experiment that divides its own traffic has control's ranges, epoch and baseline."""
+    ranges = ((0, 5_000, "b"), (5_000, BUCKETS, "c"))
+    release = release_at(SPLIT, Standing("three", (), epoch=9, ranges=ranges, baseline="b"))
+    assert [(arm.name, arm.role, arm.weight) for arm in release.arms] == [
+        ("a", Role.CANDIDATE, 0),
+        ("b", Role.BASELINE, 5_000),
+        ("c", Role.CANDIDATE, 5_000),
+    ]
+    assert (release.ranges, release.epoch) == ((SlotRange(0, 5_000, 1), SlotRange(5_000, BUCKETS, 2)), 9)
+    assert release.arms[release.baseline].name == "b"
+
+
+def test_closed_arm_of_a_course() -> None:
+    """Its users get the baseline of now, and are compared no more."""
+    ranges = ((0, 5_000, "b"), (5_000, BUCKETS, "c"))
+    standing = Standing("three", (), epoch=9, latched=("c",), ranges=ranges, baseline="b")
+    assert shares_of(release_at(SPLIT, standing)) == {("b", Reason.BUCKET): 5_000, ("b", Reason.BREAKER_OPEN): 5_000}
+
+
+def test_course_of_other_arms() -> None:
+    """Ranges of arms that the file does not have are refused whole."""
+    with pytest.raises(ValueError, match="are no arms of release 'three'"):
+        release_at(SPLIT, Standing("three", (), ranges=((0, BUCKETS, "d"),)))

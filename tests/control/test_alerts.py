@@ -174,6 +174,7 @@ async def test_secrets_are_not_said(caplog: pytest.LogCaptureFixture) -> None:
 def test_every_decision_has_its_kind(kind: DecisionKind) -> None:
     """What a file may ask to hear of is what decisions become; some wake nobody."""
     silent = {DecisionKind.REPLANNED, DecisionKind.ENDED, DecisionKind.EDIT_TAKEN, DecisionKind.STAGE_SET}
+    silent |= {DecisionKind.REWEIGHED}
     assert (kind_of(replace(ENTRY, kind=kind)) is None) is (kind in silent)
     assert kind_of(replace(ENTRY, rule="health:srm")) is AlertKind.SRM
 

@@ -29,6 +29,7 @@ from gateway.domain.rollout import (
 from gateway.domain.standing import Standing
 from gateway.domain.variant import Variant
 from gateway.errors import StateError
+from gateway.gates.course import Course, Turn
 from gateway.gates.evidence import Evidence
 from gateway.gates.facts import Facts
 from gateway.gates.verdict import GateVerdict, Trip, Verdict
@@ -207,6 +208,8 @@ class ScriptedSource:
         there: Evidence is not there yet while this is clear: whoever asks waits.
         n_asked: How often evidence was asked for.
         n_given: How often it was there.
+        turns: What looks at courses come to, each once; none while there is nothing left.
+        looked_at: The courses that were looked at, with what was closed.
     """
 
     waiting: list[Facts] = field(default_factory=list)
@@ -215,6 +218,8 @@ class ScriptedSource:
     there: asyncio.Event = field(default_factory=asyncio.Event)
     n_asked: int = 0
     n_given: int = 0
+    turns: list[Turn] = field(default_factory=list)
+    looked_at: list[tuple[Course, tuple[str, ...]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Begin with everything there."""
@@ -234,6 +239,12 @@ class ScriptedSource:
         await self.there.wait()
         self.n_given += not self.is_away
         return None if self.is_away else Evidence(until_unix_ms=0)
+
+    async def turn(self, course: Course, closed: Sequence[str]) -> Turn | None:
+        """Give the next turn, as told."""
+        self.looked_at.append((course, tuple(closed)))
+        await self.there.wait()
+        return None if self.is_away or not self.turns else self.turns.pop(0)
 
 
 @dataclass
@@ -320,12 +331,13 @@ class MortalKeeper(MemoryKeeper):
         routes: Mapping[str, str] | None = None,
         dormant: Sequence[Rollout] = (),
         splits: Mapping[str, SplitPlan] | None = None,
+        courses: Mapping[str, Course] | None = None,
     ) -> None:
         """Keep exactly these."""
         self._call(
             "rollouts",
             lambda: MemoryKeeper.keep_rollouts(
-                self, rollouts, unwritten=unwritten, routes=routes, dormant=dormant, splits=splits
+                self, rollouts, unwritten=unwritten, routes=routes, dormant=dormant, splits=splits, courses=courses
             ),
         )
 

@@ -22,6 +22,7 @@ from gateway.domain.rollout import (
     Stage,
     StageKind,
 )
+from gateway.gates.course import Course
 from gateway.gates.verdict import GateVerdict, Verdict
 
 HOUR_S = 3_600.0
@@ -78,6 +79,10 @@ class ToyController:
         self.latches: tuple[Latch, ...] = ()
         self.reply = Reply.DONE
         self.commands: list[tuple[str, Command]] = []
+        self.courses: dict[str, Course] = {}
+
+    def course(self, release: str) -> Course | None:
+        return self.courses.get(release)
 
     def verdicts(self, release: str) -> tuple[GateVerdict, ...]:
         return VERDICTS

@@ -14,7 +14,7 @@ from gateway.domain.metric import Metric, MetricKind
 from gateway.domain.release import Reason
 from gateway.domain.rollout import ChangeType, GateName, RolloutPlan, Stage, StageKind
 from gateway.gates.evidence import Evidence
-from gateway.processes.release_facts import EvidenceChild, ReleaseFacts, query_of
+from gateway.processes.release_facts import ReleaseFacts, StoreChild, query_of
 from gateway.record.evidence_query import EvidenceQuery
 from gateway.record.feedback import Feedback
 from gateway.record.outcome import Outcome
@@ -94,27 +94,27 @@ async def test_asks_for_what_gates_look_at() -> None:
     assert query_of(unasked, 9_000).segments == ()
 
 
-def child_of(script: str) -> EvidenceChild:
-    """Give a child that runs a line of Python."""
-    return EvidenceChild([sys.executable, "-c", script], {})
+def child_of(*argv: str) -> StoreChild[EvidenceQuery, Evidence]:
+    """Give a child that is started so."""
+    return StoreChild(argv, {}, Evidence, within_s=60)
 
 
 async def test_child_answers() -> None:
     """A child's answer comes back as evidence."""
     answer = '{"until_unix_ms":9000,"stage_units":%d}'
     script = f"import sys; asked = sys.stdin.read(); print({answer!r} % ('support' in asked))"
-    assert await child_of(script).ask(QUERY) == Evidence(until_unix_ms=9_000, stage_units=1)
+    assert await child_of(sys.executable, "-c", script).ask(QUERY) == Evidence(until_unix_ms=9_000, stage_units=1)
 
 
 @pytest.mark.parametrize("script", ["raise SystemExit('no store')", "print('{')", "print('[]')", "pass"])
 async def test_child_fails(script: str) -> None:
     """A child that fails, or says what is no evidence, has none; nothing is raised."""
-    assert await child_of(script).ask(QUERY) is None
+    assert await child_of(sys.executable, "-c", script).ask(QUERY) is None
 
 
 async def test_no_child() -> None:
     """A command that is not there has no evidence either."""
-    assert await EvidenceChild(["/nonexistent"], {}).ask(QUERY) is None
+    assert await child_of("/nonexistent").ask(QUERY) is None
 
 
 def test_stage_after_a_clock_set_back() -> None:

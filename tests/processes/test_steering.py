@@ -23,6 +23,7 @@ from gateway.domain.release import BUCKETS
 from gateway.domain.standing import Standing
 from gateway.domain.table import RoutingTable, decode_table, encode_table
 from gateway.errors import ConfigError
+from gateway.gates.course import Course, Turn
 from gateway.gates.evidence import Evidence
 from gateway.gates.facts import Facts
 from gateway.processes.file_compiler import FileCompiler
@@ -52,6 +53,9 @@ class NoFacts:
         return ()
 
     async def evidence(self, rollout: Rollout) -> Evidence | None:
+        return None
+
+    async def turn(self, course: Course, closed: Sequence[str]) -> Turn | None:
         return None
 
 

@@ -11,6 +11,7 @@ from gateway.settings.document.metrics import Number
 from gateway.settings.document.rollout import RolloutSection
 from gateway.settings.document.scalars import Duration, Name, Points, Share, Weight, wrong
 from gateway.settings.document.section import ScalarText, Section
+from gateway.settings.document.variant import VariantSection
 
 
 def parse_values(value: Any) -> Any:
@@ -38,26 +39,67 @@ class SplitSection(Section):
     )
 
 
+def parse_exploration(value: Any) -> Any:
+    """Let a duration stand for a mapping with nothing else in it."""
+    return {"duration": value} if isinstance(value, str) else value
+
+
+class ExplorationSection(Section):
+    """What a bandit waits for before it follows anybody."""
+
+    duration: Duration | None = Field(default=None, description="3d")
+    users: int | None = Field(default=None, ge=1, description="Per arm, whose attribution window is over: 100.")
+    outcomes: int | None = Field(default=None, ge=1, description="Rewards above nothing, per arm: 40.")
+
+
 class BanditSection(Section):
     """Explore, exploit, converge."""
 
     arms: list[Name] = Field(min_length=3, max_length=10)
-    baseline: Name | None = None
+    baseline: Name | None = Field(default=None, description="What others than its users get; default: the first.")
     reward: Name
-    min_exploration: Share | Duration | int | None = None
-    explore: Share | None = None
-    update_every: Duration | None = None
-    half_life: Duration | None = None
-    max_moved_per_update: Share | None = None
-    strict: bool = False
+    min_exploration: Annotated[ExplorationSection, BeforeValidator(parse_exploration)] | None = Field(
+        default=None, description="A duration, or {duration: 3d, users: 100, outcomes: 40}."
+    )
+    explore: Share | None = Field(default=None, description="Divided equally for ever: 10%.")
+    update_every: Duration | None = Field(default=None, description="1d")
+    half_life: Duration | None = Field(default=None, description="After so long a reward counts for a half: 30d.")
+    max_moved_per_update: Share | None = Field(default=None, description="Users who change arms in one update.")
+    strict: bool = Field(default=False, description="Never move a user who was seen.")
+    stop_on_safety: Points | None = None
 
 
 class FactorialSection(Section):
     """All cells of several factors."""
 
-    factors: dict[Name, dict[Name, Any]] = Field(min_length=1)
+    factors: dict[Name, Annotated[dict[Name, VariantSection], Field(min_length=2)]] = Field(
+        min_length=1, description="Factor to levels; a level is what it changes of `base`: {} for nothing."
+    )
     base: Name
     primary_metric: Name | None = None
+    min_duration: Duration | None = None
+    min_users: int | None = Field(default=None, ge=1, description="Per level, before a verdict.")
+    stop_on_safety: Points | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_plain_levels(cls, value: Any) -> Any:
+        if isinstance(value, dict) and isinstance(value.get("factors"), dict):
+            return {**value, "factors": {name: _spelled_out(name, one) for name, one in value["factors"].items()}}
+        return value
+
+
+def _spelled_out(factor: Any, levels: Any) -> Any:
+    """Let a plain value stand for the model, or for the parameter that the factor is called after."""
+    if not isinstance(levels, dict):
+        return levels
+    return {name: _spelled(factor, level) for name, level in levels.items()}
+
+
+def _spelled(factor: Any, level: Any) -> Any:
+    if isinstance(level, dict | list) or level is None:
+        return level
+    return {"model": level} if factor == "model" else {"params": {"set": {factor: level}}}
 
 
 class LadderSection(Section):
@@ -66,7 +108,16 @@ class LadderSection(Section):
     champion: Name
     challengers: list[Name] = Field(min_length=1)
     primary_metric: Name | None = None
-    alpha: Number | None = Field(default=None, gt=0, lt=1)
+    alpha: Number | None = Field(
+        default=None, gt=0, lt=1, description="P(an equal champion is ever replaced), over all rounds: 0.05."
+    )
+    min_duration: Duration | None = Field(default=None, description="Of a round: 7d.")
+    max_duration: Duration | None = Field(default=None, description="Then a round is a tie: 28d.")
+    min_users: int | None = Field(default=None, ge=1, description="Per arm and round: 1000.")
+    on_tie: Literal["champion", "challenger", "cheaper", "hold"] = Field(
+        default="champion", description="Who goes on when a round ends undecided."
+    )
+    stop_on_safety: Points | None = None
 
 
 class ReleaseSection(Section):

@@ -17,7 +17,7 @@ def test_kind_is_what_is_written() -> None:
 
 
 def test_bandits_are_read() -> None:
-    """Its exploration may be a share, a time or a count."""
-    for least in ("5%", "2d", 100):
+    """Its exploration may be a time, or that with users and outcomes."""
+    for least in ("2d", {"duration": "2d", "users": 50, "outcomes": 10}):
         bandit = {"arms": ["a", "b", "c"], "reward": "m", "min_exploration": least}
         assert ReleaseSection.model_validate({"bandit": bandit}).kind is ReleaseKind.BANDIT
