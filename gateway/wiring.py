@@ -24,8 +24,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gateway.clock import SystemClock
 from gateway.processes.listen import bind_operators, bind_slots, url_of
 from gateway.processes.state import Endpoints
+from gateway.tasks import TaskGroup
 
 if TYPE_CHECKING:
+    from gateway.control.epochs import EpochNotes
     from gateway.control.publish import Publisher
     from gateway.gates.evidence import ShadowEvidence
     from gateway.processes.control import Port, Rooms
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from gateway.processes.steering import Steered
     from gateway.record.desk import FactDesk
     from gateway.record.evidence_query import EvidenceQuery
+    from gateway.record.experiment_query import EpochShares
     from gateway.record.ledger import OpenedStore
     from gateway.record.pair import Pair
     from gateway.record.store.reader import Reader
@@ -385,7 +388,9 @@ def steer(publisher: Publisher, state: Path, config: Path, *, allows_edits: bool
 
 def open_desk(publisher: Publisher, link: ParentLink, state: Path, steered: Steered) -> MeteredDesk:
     """Give where facts go, and what counts them; neither is at work yet."""
+    from gateway.control.epochs import EpochNotes
     from gateway.processes.meters import Meters
+    from gateway.record.batch import StoreError
     from gateway.record.desk import FactDesk
     from gateway.record.redaction import RouteRedaction
 
@@ -417,7 +422,19 @@ def open_desk(publisher: Publisher, link: ParentLink, state: Path, steered: Stee
         open_store, state / "facts.spool", clock=SystemClock(), folder=meters.fold, on_shadowed=meters.note_shadowed
     )
     meters.watch_books(desk.account)
-    return MeteredDesk(desk, meters, exposed)
+
+    async def keep_epochs(epochs: Sequence[EpochShares]) -> None:
+        if not opened:
+            msg = "the store is not open yet"
+            raise StoreError(msg)
+        await opened[-1].keep_epochs(epochs)
+
+    notes = EpochNotes(
+        table=lambda: (publisher.table, publisher.published_unix_ms),
+        contents=lambda: {name: plan.content for name, plan in steered.controller.splits.items()},
+        keep=keep_epochs,
+    )
+    return MeteredDesk(desk, meters, exposed, notes)
 
 
 def make_store(url: str | None, state: Path) -> Store:
@@ -444,19 +461,27 @@ class MeteredDesk:
     """
 
     def __init__(
-        self, desk: FactDesk, meters: Meters, exposed: Callable[[str], Awaitable[Mapping[tuple[int, str], int]]]
+        self,
+        desk: FactDesk,
+        meters: Meters,
+        exposed: Callable[[str], Awaitable[Mapping[tuple[int, str], int]]],
+        notes: EpochNotes,
     ) -> None:
         self.desk = desk
         self.meters = meters
         self.exposed = exposed
+        self._notes = notes
+        self._tasks = TaskGroup()
 
     def open(self, sock: socket.socket) -> None:
-        """Take facts and begin to export."""
+        """Take facts, note how experiments are divided, and begin to export."""
         self.desk.open(sock)
         self.meters.open()
+        self._tasks.spawn(self._notes.run())
 
     async def close(self) -> None:
         """Store or spool what was taken, then send what is left."""
+        await self._tasks.close()
         await self.desk.close()
         await self.meters.close()
 
@@ -551,6 +576,35 @@ def run_evidence(options: argparse.Namespace) -> int:
     return run_loop(read())
 
 
+def run_turn(options: argparse.Namespace) -> int:
+    """Read a course from the input, look at its users, and write what follows to the output, both as JSON."""
+    import msgspec
+
+    from gateway.processes.release_facts import CourseQuestion
+    from gateway.record.store.experiment import read_experiment
+    from gateway.report.course_look import MAX_UNITS, look_at
+
+    question = msgspec.json.decode(sys.stdin.buffer.read(), type=CourseQuestion)
+
+    async def look() -> int:
+        reader = open_store_reader(options.state)
+        try:
+            await reader.check()
+            turn = await look_at(
+                question.course,
+                question.closed,
+                lambda query: read_experiment(reader, query, max_units=MAX_UNITS),
+                unix_ms=question.unix_ms,
+            )
+            sys.stdout.buffer.write(msgspec.json.encode(turn))
+        finally:
+            await reader.close()
+        return 0
+
+    os.nice(10)
+    return run_loop(look())
+
+
 # What child processes are started as
 
 
@@ -567,8 +621,8 @@ def _parser() -> argparse.ArgumentParser:
     control.add_argument("--config", type=Path, required=True)
     control.add_argument("--facts-fd", type=int)
     shadow.add_argument("--public", required=True)
-    evidence = roles.add_parser("evidence")
-    evidence.add_argument("--state", type=Path, required=True)
+    for name in ("evidence", "turn"):
+        roles.add_parser(name).add_argument("--state", type=Path, required=True)
     return parser
 
 
@@ -581,7 +635,8 @@ def main(argv: list[str]) -> int:
     logs = open_logs(os.environ)
     options = _parser().parse_args(argv)
     try:
-        run = {"worker": run_worker, "control": run_control, "shadow": run_shadow, "evidence": run_evidence}
+        run = {"worker": run_worker, "control": run_control, "shadow": run_shadow}
+        run |= {"evidence": run_evidence, "turn": run_turn}
         return run[options.role](options)
     finally:
         logs.close()

@@ -1,4 +1,4 @@
-"""`sluice report`: what happened in a rollout, or what a shadow answered, for people and for scripts."""
+"""`sluice report`: what an experiment, a rollout or a shadow came to, for people and for scripts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gateway.cli.client import add_client_arguments
+from gateway.cli.report_experiment import add_experiment_arguments, experiment_summary
 from gateway.cli.report_shadow import add_shadow_arguments, shadow_summary
 from gateway.cli.rollout_source import find_rollout
 from gateway.cli.terminal import say, warn
@@ -17,24 +18,28 @@ if TYPE_CHECKING:
     from gateway.report.rollout_summary import RolloutSummary
 
 NAME = "report"
-HELP = "report on a rollout, or on a shadow: the verdict first, then the evidence"
+HELP = "report on an experiment, a rollout or a shadow: the verdict first, then the evidence"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what is reported on, how, and where it goes."""
-    parser.add_argument("kind", choices=("rollout", "shadow"), help="what is reported on")
-    parser.add_argument("name", metavar="ROUTE", help="the route's name; of a rollout the release's too")
+    parser.add_argument("kind", choices=("experiment", "rollout", "shadow"), help="what is reported on")
+    parser.add_argument(
+        "name", metavar="ROUTE", help="the route's name; of a rollout or an experiment the release's too"
+    )
     parser.add_argument("--format", choices=("text", "json", "html"), default="text", help="text; html is one file")
     parser.add_argument("--json", action="store_true", help="the same as --format json")
     parser.add_argument("--out", type=Path, metavar="FILE", help="instead of stdout")
     add_shadow_arguments(parser)
+    add_experiment_arguments(parser)
     add_client_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Write the report; give 0, 1 where a shadow is worse, or 2 when there is none."""
+    """Write the report; give 0, 1 where a shadow or an arm is worse or no result holds, or 2 when there is none."""
     format_ = "json" if args.json else args.format
-    code, content = _shadow(args, format_) if args.kind == "shadow" else _rollout(args, format_)
+    make = {"experiment": _experiment, "rollout": _rollout, "shadow": _shadow}[args.kind]
+    code, content = make(args, format_)
     if content is None:
         return code
     if args.out is None:
@@ -64,6 +69,26 @@ def _shadow(args: argparse.Namespace, format_: str) -> tuple[int, str | None]:
     else:
         content = render_shadow_html(summary) if format_ == "html" else f"{render_shadow_text(summary)}\n"
     return int(is_worse), content
+
+
+def _experiment(args: argparse.Namespace, format_: str) -> tuple[int, str | None]:
+    from gateway.gates.experiment import Recommendation
+
+    summary = experiment_summary(args)
+    if summary is None:
+        return 2, None
+    is_bad = summary.answer.recommendation in (Recommendation.STOP, Recommendation.REPAIR)
+    if format_ == "json":
+        from gateway.report.experiment_json import render_experiment_json
+
+        return int(is_bad), _json(render_experiment_json(summary))
+    if format_ == "html":
+        from gateway.report.experiment_html import render_experiment_html
+
+        return int(is_bad), render_experiment_html(summary)
+    from gateway.report.experiment_text import render_experiment_text
+
+    return int(is_bad), f"{render_experiment_text(summary)}\n"
 
 
 def _rollout(args: argparse.Namespace, format_: str) -> tuple[int, str | None]:

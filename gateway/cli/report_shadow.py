@@ -6,14 +6,12 @@ import argparse
 import asyncio
 import gc
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.cli.rollout_source import state_of
-from gateway.cli.terminal import warn
+from gateway.cli.terminal import progress_bar, warn
 from gateway.clock import SystemClock
 from gateway.record.batch import StoreError
 
@@ -30,12 +28,14 @@ DAY_MS = 86_400_000
 def add_shadow_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what only a shadow's report has."""
     parser.add_argument("--variant", metavar="V", help="of shadow: only this one; all of the route's otherwise")
-    parser.add_argument("--since", metavar="AGE", help="of shadow: pairs of the last 7d, 12h, 30m; all otherwise")
+    parser.add_argument(
+        "--since", metavar="AGE", help="of shadow or experiment: of the last 7d, 12h, 30m; all otherwise"
+    )
     parser.add_argument(
         "--labels", type=Path, metavar="CSV", help="of shadow: people's preferences, to check the judge"
     )
     parser.add_argument(
-        "--store", metavar="URL", help="of shadow: where the store is, unless the state directory has it"
+        "--store", metavar="URL", help="of shadow or experiment: where the store is, unless the state directory has it"
     )
 
 
@@ -91,7 +91,7 @@ async def _pairs_by_variant(reader: Reader, args: argparse.Namespace, since_unix
     found: dict[str, list[Pair]] = {}
     # A hundred thousand pairs make no circles; looking for some takes as long as reading them.
     gc.disable()
-    with _progress() as progress:
+    with progress_bar("pairs") as progress:
         lots = reader.pairs(
             args.name, since_unix_ms=since_unix_ms, shadow_variant=args.variant or None, progress=progress
         )
@@ -140,18 +140,3 @@ def age_ms(text: str) -> int:
         msg = f"{text!r} is no age; write it like 7d, 12h or 30m"
         raise ValueError(msg)
     return round(float(number) * units[unit] * 1000)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None] | None]:
-    """Show a bar on a terminal, nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("pairs", total=None)
-        yield lambda n_read, total: progress.update(task, completed=n_read, total=total)

@@ -11,7 +11,8 @@ from gateway.stats.anytime import always_valid_p, half_width, msprt, tuning
 from gateway.stats.cells import CellContrast
 
 LEAST_UNITS = 100
-LEAST_OF_EACH = 5
+LEAST_OF_EACH = 10
+"""Of a rate's successes, and of its failures, in both arms together."""
 MOST_UNITS = 50_000_000
 """More than this is never."""
 
@@ -66,13 +67,16 @@ class Sample:
 
     @property
     def is_burnt_in(self) -> bool:
-        """Tell whether asymptotic intervals hold: units enough, and of a rate some of either kind in each arm."""
+        """
+        Tell whether asymptotic intervals hold: units enough, and of a rate some of either kind.
+
+        Of both arms together: a baseline without a single catastrophe must not hide the candidate's hundred.
+        """
         if min(self.n, self.n_baseline) < LEAST_UNITS:
             return False
         if self.successes is None:
             return True
-        both = zip(self.successes, (self.n, self.n_baseline), strict=True)
-        return all(LEAST_OF_EACH <= came <= n - LEAST_OF_EACH for came, n in both)
+        return LEAST_OF_EACH <= sum(self.successes) <= self.n + self.n_baseline - LEAST_OF_EACH
 
 
 def effect_of(

@@ -27,11 +27,15 @@ class EpochShares:
         epoch: The release's epoch.
         since_unix_ms: From when on.
         arms: (arm, buckets that are compared), above 0; a control slice only, where there is one.
+        content: What the arms were, as `SplitPlan.content` has it; empty where nobody knows.
+        release: Release name; empty where it is clear.
     """
 
     epoch: int
     since_unix_ms: int
     arms: tuple[tuple[str, int], ...]
+    content: str = ""
+    release: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class ExperimentQuery:
         since_unix_ms: When the experiment began: units first exposed before are left out.
         until_unix_ms: Up to here, exclusive.
         history_s: Seconds before `since` that count as a unit's history; 0 for none.
+        with_days: Whether what requests came to is asked for, beside what was said.
     """
 
     release: str
@@ -54,6 +59,7 @@ class ExperimentQuery:
     since_unix_ms: int = 0
     until_unix_ms: int = 2**62
     history_s: float = 0.0
+    with_days: bool = True
 
 
 class ExposureColumns(NamedTuple):

@@ -97,6 +97,24 @@ class Gathering:
         """Give the measure that looks and segments are of."""
         return self._measures[0] if self._measures and self._measures[0].metric is not None else None
 
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Give what rows are counted by."""
+        return self._query.cells
+
+    def products_of(self, measure: Measure) -> CellProducts:
+        """Give a measure's sums of products, whose first two columns are 1 and the unit's value."""
+        return self._tallies[measure.name].products
+
+    def n_with_value(self, measure: Measure) -> int:
+        """Give the units that have a value, each once in every arm it was in."""
+        return self._tallies[measure.name].n_units.total()
+
+    def mean_of(self, measure: Measure, arm: str) -> float | None:
+        """Give the mean of an arm's units' own means, over all epochs alike; None of nobody."""
+        tally = self._tallies[measure.name]
+        return tally.rates[arm] / tally.n_units[arm] if tally.n_units[arm] else None
+
     def include(self, block: UnitBlock) -> None:
         """Add a block."""
         self.n_two_arms += block.n_two_arms
@@ -280,10 +298,15 @@ def _note_arms(tally: Tally, rows: UnitRows, values: Column, arms: Sequence[str]
 
 
 def _distinct(units: Column, cells: Column, arms: Sequence[str]) -> dict[str, int]:
-    """Give distinct units by arm."""
+    """Give distinct units by arm; `units` is sorted."""
     import numpy as np
 
-    return {arm: len(np.unique(units[chosen])) for arm, chosen in _rows_by_arm(cells, arms)}
+    found = {}
+    for arm, chosen in _rows_by_arm(cells, arms):
+        own = units[chosen]
+        # Side by side, so equal ones are counted without being sorted again.
+        found[arm] = 1 + int(np.count_nonzero(own[1:] != own[:-1]))
+    return found
 
 
 def _rows_by_arm(cells: Column, arms: Sequence[str]) -> Iterable[tuple[str, Column]]:

@@ -57,11 +57,17 @@ def test_p_agrees_with_the_interval(effect: float, n: int, n_arms: int) -> None:
     assert is_out == (found.p < rule.alpha) or abs(found.p - rule.alpha) < 1e-9
 
 
-@pytest.mark.parametrize(("n", "rate"), [(99, 0.5), (400, 0.995), (400, 0.005)])
+@pytest.mark.parametrize(("n", "rate"), [(99, 0.5), (400, 0.99), (400, 0.01)])
 def test_burn_in(n: int, rate: float) -> None:
-    """With too few users, or almost no failure or success, nothing is better or worse however far apart."""
-    found = effect_of(THUMBS, "new", "old", replace(contrast(rate, 0.5, n), se=1e-6), sample(rate, 0.5, n), RULE)
+    """With too few users, or almost no failure or success in both arms, nothing is better or worse however far apart."""
+    found = effect_of(THUMBS, "new", "old", replace(contrast(rate, 0.5, n), se=1e-6), sample(rate, rate, n), RULE)
     assert (found.is_enough, found.is_better, found.is_worse, found.p) == (False, False, False, 1.0)
+
+
+def test_baseline_without_a_single_one() -> None:
+    """Catastrophes that the baseline never had are found all the same."""
+    found = effect_of(THUMBS, "new", "old", contrast(0.05, 0.0004, 2_500), sample(0.05, 0.0, 2_500), RULE)
+    assert found.is_enough and found.low > 0
 
 
 def test_several_arms_share_alpha() -> None:

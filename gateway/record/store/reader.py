@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.record.batch import StoreError
 from gateway.record.copied import salt_of
+from gateway.record.experiment_query import EpochShares
 from gateway.record.outcome import Outcome
 from gateway.record.pair import Pair, PairKey, PairTexts
 from gateway.record.rollup import Rollup, RollupKey, Sums, UnitDayKey, UnitSums
@@ -36,6 +37,7 @@ from gateway.record.store.pair_reading import (
     read_texts,
     read_unjudged,
 )
+from gateway.record.store.release_epochs import read_epochs
 from gateway.record.store.rows import OutcomeRow, decode_outcomes, decode_sketch, outcome_row
 from gateway.record.store.schema import unsigned
 
@@ -123,6 +125,11 @@ class Reader:
         """Give where it reads."""
         return f"<Reader {self._location}>"
 
+    @property
+    def is_postgresql(self) -> bool:
+        """Tell which of the two dialects is spoken."""
+        return self._location.path is None
+
     async def check(self) -> None:
         """
         See to it that there is a store of this version.
@@ -142,7 +149,7 @@ class Reader:
         except Exception as error:
             raise StoreError(words_of(error)) from error
 
-    async def rows_of(self, statement: sa.Select[Any]) -> list[Any]:
+    async def rows_of(self, statement: sa.Select[Any] | sa.TextClause) -> list[Any]:
         """
         Give all of a short answer.
 
@@ -275,6 +282,10 @@ class Reader:
     async def shadow_counts(self, route: str, since_day: int = 0) -> Sequence[ShadowCount]:
         """Give what became of a route's copies per UTC day, variant and result, from a day since 1970 on."""
         return await read_counts(self.rows_of, route, since_day)
+
+    async def epochs(self, release: str) -> list[EpochShares]:
+        """Give how a release was divided, epoch by epoch, oldest first."""
+        return await read_epochs(self.rows_of, release)
 
     async def outcomes(self, within: Within) -> AsyncIterator[OutcomeRow]:
         """Give single requests in the order they were kept, which is that of their ends but for some seconds."""

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from gateway.record.rollup import RollupKey, Sums, UnitDayKey, UnitSums
 
-HEAD = "0002"
+HEAD = "0003"
 """The version of the schema below; the last of `migrations/versions`."""
 
 metadata = sa.MetaData()
@@ -243,6 +243,19 @@ shadow_counts = sa.Table(
     _int("n"),
     _float("usd"),
     sa.PrimaryKeyConstraint("day", "route", "variant", "result"),
+    sqlite_with_rowid=False,
+)
+
+release_epochs = sa.Table(
+    "release_epochs",
+    metadata,
+    _text("release"),
+    _int("epoch"),
+    _text("content"),
+    _text("arm"),
+    _int("buckets"),
+    _int("since_unix_ms"),
+    sa.PrimaryKeyConstraint("release", "epoch", "content", "arm"),
     sqlite_with_rowid=False,
 )
 

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.clock import Clock
 from gateway.record.batch import Batch, RefusedError, StoreError
+from gateway.record.experiment_query import EpochShares
 from gateway.record.feedback import Feedback, Receipt
 from gateway.record.pair import Judged, Pair
 from gateway.record.retention import Retention
@@ -45,6 +46,7 @@ from gateway.record.store.log import (
 from gateway.record.store.migrate import LOCK_KEY, migrate
 from gateway.record.store.pairs import PairRows, key_of_row, routes_of, write_pairs
 from gateway.record.store.reader import Reader, words_of
+from gateway.record.store.release_epochs import write_epochs
 from gateway.record.store.rows import Row, plain
 from gateway.record.store.statements import Statements, compile_statements
 from gateway.record.store.sweep import Swept, sweep
@@ -223,6 +225,16 @@ class Store:
         ready = await asyncio.to_thread(PairRows, rows, self._redact, routes)
         async with self._writing() as connection:
             await write_pairs(connection, self._compiled, ready)
+
+    async def keep_epochs(self, epochs: Sequence[EpochShares]) -> None:
+        """
+        Keep how releases are divided; an epoch of the same content that is there already stays as it is.
+
+        Raises:
+            StoreError: Nothing was kept.
+        """
+        async with self._writing() as connection:
+            await write_epochs(connection, epochs)
 
     async def count_shadows(self, worker: int, boot: int, number: int, counts: Sequence[ShadowCount]) -> bool:
         """

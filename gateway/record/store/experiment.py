@@ -1,0 +1,331 @@
+"""
+An experiment's users, read block by block: as many as are asked for, chosen by chance, a block in memory at a time.
+
+The 64 bits of hashes are divided into 8,192 strata, finer than buckets are, and a block takes the same part of each.
+So every block is a random sample of all users, whatever arm they have, and an index finds it without reading past the
+others: three hundred thousand of ten million users take no longer than all of three hundred thousand.
+
+Columns come as JSON arrays that the database puts together: a row as a tuple costs as much as twelve columns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from itertools import pairwise
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import sqlalchemy as sa
+
+from gateway.domain.metric import Metric
+from gateway.record.experiment_query import (
+    DayColumns,
+    ExperimentQuery,
+    ExposureColumns,
+    SaidColumns,
+    UnitBlock,
+)
+from gateway.record.rollup import DAY_MS
+
+if TYPE_CHECKING:
+    from gateway.record.store.reader import Reader
+
+Column = np.ndarray[Any, np.dtype[Any]]
+Progress = Callable[[int, int], None]
+
+STRATA = 8_192
+STRATUM = 2**64 // STRATA
+FIRST = -(2**63)
+BLOCK_UNITS = 100_000
+"""Of one block: 30 MB of rows and columns while they are read."""
+
+CELLS_BY_THEMSELVES = 24
+"""Up to so many are read one by one, along their index; of more, each unit's days are looked up, at twice the cost."""
+
+PROBE = 64
+"""One part in so many is counted to know how many users there are; 16 of them where that was few."""
+_FEW = 1_000
+_NAMES = re.compile(r":(\w+)")
+
+SUMS = (
+    "requests",
+    "provider_faults",
+    "input_blocked + output_blocked + flagged",
+    "refused",
+    "answered",
+    "duration_ms",
+    "ttfts",
+    "ttft_ms",
+    "priced",
+    "cost_usd",
+    "output_tokens",
+)
+SUM_NAMES = tuple("unsafe" if "+" in each else each for each in SUMS)
+
+# One part of every stratum; CROSS JOIN keeps SQLite from beginning with the other table.
+_GRID = """WITH RECURSIVE grid(low) AS (
+    SELECT CAST(:first AS BIGINT) UNION ALL SELECT low + :stratum FROM grid WHERE low < :last
+)"""
+_SHOWN = "exposures AS e ON e.release = :release AND e.unit_hash BETWEEN grid.low AND grid.low + :span"
+_DAYS = "unit_days AS d ON d.release = e.release AND d.epoch = e.epoch AND d.arm = e.arm AND d.unit_hash = e.unit_hash"
+_OF_CELL = (
+    "unit_days AS d ON d.release = :release AND d.epoch = :epoch AND d.arm = :arm"
+    " AND d.unit_hash BETWEEN grid.low AND grid.low + :span"
+)
+_SAID = "feedback AS f ON f.release = :release AND f.unit_hash BETWEEN grid.low AND grid.low + :span"
+
+
+async def read_experiment(
+    reader: Reader, query: ExperimentQuery, *, max_units: int | None = None, progress: Progress | None = None
+) -> AsyncIterator[UnitBlock]:
+    """
+    Give an experiment's users in blocks of about a hundred thousand.
+
+    Args:
+        reader: Of the store.
+        query: What is asked.
+        max_units: About so many at most; None for all of them.
+        progress: Told how many were read, and about how many there are to read.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    reading = _Reading(reader, query)
+    n_units = await reading.estimated_units()
+    wanted = n_units if max_units is None else min(n_units, max_units)
+    # How much of each stratum a block takes, and how much of it all blocks take.
+    share = 1.0 if wanted >= n_units else wanted / n_units
+    n_blocks = max(1, ceil(wanted / BLOCK_UNITS))
+    whole = max(n_blocks, round(STRATUM * share))
+    edges = [whole * index // n_blocks for index in range(n_blocks + 1)]
+    n_read = 0
+    for start, end in pairwise(edges):
+        block = await reading.block(start, end - start)
+        n_read += len(np.unique(block.exposures.units))
+        if progress is not None:
+            progress(n_read, max(n_read, wanted))
+        yield block
+
+
+async def estimate_units(reader: Reader, query: ExperimentQuery) -> int:
+    """Give about how many units there are in a query's release: within a few percent where there are thousands."""
+    return await _Reading(reader, query).estimated_units()
+
+
+class _Reading:
+    """One query while it is read."""
+
+    def __init__(self, reader: Reader, query: ExperimentQuery) -> None:
+        self._reader = reader
+        self._query = query
+        self._cell_of: dict[tuple[int, str], int] = {cell: index for index, cell in enumerate(query.cells)}
+        self._array, self._join = ("json_agg", "JOIN") if reader.is_postgresql else ("json_group_array", "CROSS JOIN")
+
+    async def estimated_units(self) -> int:
+        """Give about how many exposures there are; exactly where there are few."""
+        for share in (PROBE, 1):
+            n = await self._count(STRATUM // share)
+            if n * share >= _FEW * PROBE or share == 1:
+                return n * share
+        return 0
+
+    async def block(self, start: int, width: int) -> UnitBlock:
+        """Give the users of a part of every stratum, `start` from its begin and `width` wide."""
+        shown, segments, n_two_arms = await self._exposures(start, width)
+        key = _Key(shown)
+        days = await self._days(start, width, key)
+        said = {metric.name: await self._said(start, width, metric, key) for metric in self._query.metrics}
+        history = await self._history(start, width) if self._query.history_s > 0 else {}
+        return UnitBlock(shown, days, said, history, segments, n_two_arms)
+
+    async def _count(self, width: int) -> int:
+        [(n,)] = await self._rows(f"{_GRID} SELECT count(*) FROM grid {self._join} {_SHOWN}", 0, width)
+        return int(n)
+
+    async def _exposures(
+        self, start: int, width: int
+    ) -> tuple[ExposureColumns, tuple[tuple[tuple[str, str], ...], ...], int]:
+        columns = ["e.unit_hash", "e.epoch", "e.arm", "e.first_unix_ms", "e.segments"]
+        where = "e.first_unix_ms >= :since AND e.first_unix_ms < :until"
+        units, epochs, arms, first, texts = await self._columns(columns, _SHOWN, where, start, width)
+        codes: dict[str | None, int] = {}
+        segments = np.array([codes.setdefault(text, len(codes)) for text in texts], dtype=np.int32)
+        shown = ExposureColumns(_ints(units), self._cells(epochs, arms), _ints(first), segments)
+        shown = _sorted(ExposureColumns(*(column[shown.cells >= 0] for column in shown)))
+        shown, n_two_arms = self._without_two_arms(shown)
+        return shown, tuple(_segments_of(text) for text in codes), n_two_arms
+
+    def _without_two_arms(self, shown: ExposureColumns) -> tuple[ExposureColumns, int]:
+        """Leave out units that were in two arms of one epoch; say how many."""
+        epochs = np.array([cell.epoch for cell in self._query.cells], dtype=np.int64)[shown.cells]
+        order = np.lexsort((epochs, shown.units))
+        units, epochs = shown.units[order], epochs[order]
+        doubled = np.unique(units[1:][(units[1:] == units[:-1]) & (epochs[1:] == epochs[:-1])])
+        if not len(doubled):
+            return shown, 0
+        kept = ~np.isin(shown.units, doubled)
+        return ExposureColumns(*(column[kept] for column in shown)), len(doubled)
+
+    async def _days(self, start: int, width: int, key: _Key) -> DayColumns:
+        if not self._query.with_days:
+            return DayColumns(_ints(()), np.zeros(0, np.int16), np.zeros(0, np.int32), {})
+        columns = ["d.unit_hash", "d.day", *(_named(each, "d") for each in SUMS)]
+        when = "d.day >= :since_day AND d.day <= :until_day"
+        if len(self._query.cells) <= CELLS_BY_THEMSELVES:
+            lots = [
+                await self._columns(columns, _OF_CELL, when, start, width, epoch=cell.epoch, arm=cell.arm)
+                for cell in self._query.cells
+            ]
+            cells = np.concatenate([np.full(len(lot[0]), at, np.int16) for at, lot in enumerate(lots)])
+            found = [np.concatenate([np.array(lot[at]) for lot in lots]) for at in range(len(columns))]
+        else:
+            where = f"e.first_unix_ms >= :since AND e.first_unix_ms < :until AND {when}"
+            columns += ["d.epoch", "d.arm"]
+            *rows, epochs, arms = await self._columns(columns, f"{_SHOWN} {self._join} {_DAYS}", where, start, width)
+            cells, found = self._cells(epochs, arms), [np.array(each) for each in rows]
+        units = found[0].astype(np.int64)
+        kept = key.has(units, cells)
+        units, cells, days = units[kept], cells[kept], found[1][kept].astype(np.int32)
+        order = np.lexsort((days, cells, units))
+        sums = {name: column[kept][order].astype(float) for name, column in zip(SUM_NAMES, found[2:], strict=True)}
+        return DayColumns(units[order], cells[order], days[order], sums)
+
+    async def _said(self, start: int, width: int, metric: Metric, key: _Key) -> SaidColumns:
+        columns = ["f.unit_hash", "f.epoch", "f.arm", "f.exposed_unix_ms", "f.at_unix_ms", "f.value"]
+        where = (
+            "f.metric = :metric AND NOT f.is_late AND f.value IS NOT NULL AND f.arm IS NOT NULL"
+            " AND f.exposed_unix_ms >= :since"
+        )
+        found = await self._columns(columns, _SAID, where, start, width, metric=metric.name)
+        units, epochs, arms, exposed, said, values = found
+        counts_unix_ms = _ints(said) if metric.attribution_s is None else _ints(exposed)
+        if metric.attribution_s is not None:
+            counts_unix_ms = counts_unix_ms + round(metric.attribution_s * 1000)
+        cells = self._cells(epochs, arms)
+        kept = key.has(_ints(units), cells) & (counts_unix_ms < self._query.until_unix_ms)
+        rows = (_ints(units)[kept], cells[kept], counts_unix_ms[kept] // DAY_MS, np.array(values, dtype=float)[kept])
+        return _said_by_day(metric, *rows)
+
+    async def _history(self, start: int, width: int) -> dict[str, Column]:
+        """Give what units said before the experiment, by unit: that is what explains what they say in it."""
+        columns = ["f.unit_hash", "f.metric", "f.value"]
+        where = "NOT f.is_late AND f.value IS NOT NULL AND f.at_unix_ms >= :before AND f.at_unix_ms < :since"
+        units, metrics, values = await self._columns(columns, _SAID, where, start, width)
+        if not len(units):
+            return {}
+        known, at = np.unique(_ints(units), return_inverse=True)
+        found: dict[str, Column] = {"units": known}
+        names, numbers = np.array(metrics), np.array(values, dtype=float)
+        for metric in self._query.metrics:
+            own = names == metric.name
+            found[f"said.{metric.name}.count"] = np.bincount(at[own], minlength=len(known)).astype(float)
+            found[f"said.{metric.name}.total"] = np.bincount(at[own], weights=numbers[own], minlength=len(known))
+        return found
+
+    async def _columns(
+        self, columns: Sequence[str], joined: str, where: str, start: int, width: int, **more: Any
+    ) -> list[list[Any]]:
+        arrays = ", ".join(f"{self._array}({each})" for each in columns)
+        sql = f"{_GRID} SELECT {arrays} FROM grid {self._join} {joined} WHERE {where}"
+        [row] = await self._rows(sql, start, width, **more)
+        return [_decoded(each) for each in row]
+
+    async def _rows(self, sql: str, start: int, width: int, **more: Any) -> list[Any]:
+        query = self._query
+        known = {
+            "first": FIRST + start,
+            "last": FIRST + start + (STRATA - 1) * STRATUM,
+            "stratum": STRATUM,
+            "span": width - 1,
+            "release": query.release,
+            "since": query.since_unix_ms,
+            "until": query.until_unix_ms,
+            "since_day": query.since_unix_ms // DAY_MS,
+            "until_day": min(query.until_unix_ms // DAY_MS, 2**31 - 1),
+            "before": round(query.since_unix_ms - 1000 * query.history_s),
+        }
+        known |= more
+        values = {name: known[name] for name in _NAMES.findall(sql)}
+        return await self._reader.rows_of(sa.text(sql).bindparams(**values))
+
+    def _cells(self, epochs: Sequence[int], arms: Sequence[str]) -> Column:
+        """Give each row's cell; -1 of those that nobody asked for."""
+        known = self._cell_of
+        # A named tuple is found by a plain one, which costs a third.
+        return np.array([known.get(pair, -1) for pair in zip(epochs, arms, strict=True)], dtype=np.int16)
+
+
+class _Key:
+    """Tells which (unit, cell) were exposed."""
+
+    def __init__(self, shown: ExposureColumns) -> None:
+        self._units, self._cells = shown.units, shown.cells
+        self._n_cells = int(shown.cells.max()) + 1 if len(shown.cells) else 1
+        self._known = np.unique(shown.units)
+        self._pairs = np.unique(self._pair(shown.units, shown.cells))
+
+    def has(self, units: Column, cells: Column) -> Column:
+        """Give (rows,), whether each is of an exposed unit and cell."""
+        if not len(self._known) or not len(units):
+            return np.zeros(len(units), np.bool_)
+        at = np.minimum(np.searchsorted(self._known, units), len(self._known) - 1)
+        is_known = (self._known[at] == units) & (cells >= 0) & (cells < self._n_cells)
+        pairs = self._pair(units, cells)
+        within = np.minimum(np.searchsorted(self._pairs, pairs), len(self._pairs) - 1)
+        return np.asarray(is_known & (self._pairs[within] == pairs))
+
+    def _pair(self, units: Column, cells: Column) -> Column:
+        return np.searchsorted(self._known, units) * self._n_cells + cells
+
+
+def _said_by_day(metric: Metric, units: Column, cells: Column, days: Column, values: Column) -> SaidColumns:
+    """Add up what one unit of one cell said in one day."""
+    order = np.lexsort((days, cells, units))
+    units, cells, days, values = units[order], cells[order], days[order].astype(np.int32), values[order]
+    if len(units):
+        is_new = (units[1:] != units[:-1]) | (cells[1:] != cells[:-1]) | (days[1:] != days[:-1])
+        starts = np.concatenate([[0], np.flatnonzero(is_new) + 1])
+        is_good, is_worst = _lines(metric, values)
+        sums = [np.add.reduceat(each, starts) for each in (np.ones(len(values)), values, is_good, is_worst)]
+        return SaidColumns(units[starts], cells[starts], days[starts], *sums)
+    nothing = np.zeros(0)
+    return SaidColumns(units, cells, days, nothing, nothing, nothing, nothing)
+
+
+def _lines(metric: Metric, values: Column) -> tuple[Column, Column]:
+    """Give which values are good, and which are catastrophes; NaN where no line is drawn."""
+    nothing = np.full(len(values), np.nan)
+    is_binary = metric.is_good(1.0) is not None and metric.good is None
+    good = (values == 1).astype(float) if is_binary else nothing
+    if metric.good is not None:
+        good = (values >= metric.good).astype(float)
+    return good, nothing if metric.catastrophic is None else (values <= metric.catastrophic).astype(float)
+
+
+def _sorted(shown: ExposureColumns) -> ExposureColumns:
+    order = np.lexsort((shown.cells, shown.units))
+    return ExposureColumns(*(column[order] for column in shown))
+
+
+def _segments_of(text: str | None) -> tuple[tuple[str, str], ...]:
+    found: Mapping[str, str] = orjson.loads(text) if text else {}
+    return tuple(found.items())
+
+
+def _decoded(array: Any) -> list[Any]:
+    """Give an array that the database put together: text of SQLite, a list of PostgreSQL; None of no rows there."""
+    if array is None:
+        return []
+    decoded: list[Any] = orjson.loads(array) if isinstance(array, str | bytes) else array
+    return decoded
+
+
+def _ints(values: Sequence[int]) -> Column:
+    return np.array(values, dtype=np.int64)
+
+
+def _named(sums: str, table: str) -> str:
+    return " + ".join(f"{table}.{name}" for name in sums.split(" + "))
