@@ -15,11 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bench.machine import Machine, observe_machine
+from bench.proofs.bandit import prove_bandit
 from bench.proofs.controller import prove_controller
 from bench.proofs.experiments import prove_experiments
+from bench.proofs.factorial import prove_factorial
 from bench.proofs.kept import KeptTrials
 from bench.proofs.latency import prove_latency
 from bench.proofs.peeking import prove_anytime, prove_peeking
+from bench.proofs.planning import prove_planning
 from bench.proofs.requests import prove_requests
 from bench.proofs.rows import ManyRuns, Part
 from bench.proofs.scenarios import prove_scenarios
@@ -34,7 +37,10 @@ from bench.proofs.trips import (
 )
 from bench.rows import Row, render_rows, write_between_markers
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "statistics.md"
+DOCS = Path(__file__).parents[2] / "docs"
+DOCUMENT = DOCS / "statistics.md"
+DOCUMENTS = {"bandit": DOCS / "bandits.md", "factorial": DOCS / "factorial.md"}
+"""Of the parts that have one of their own."""
 SMOKE_SCALE = 0.01
 
 PARTS: dict[str, Part] = {
@@ -50,6 +56,9 @@ PARTS: dict[str, Part] = {
     "false-alarms": prove_false_alarms,
     "shadows": prove_shadows,
     "experiments": prove_experiments,
+    "bandit": prove_bandit,
+    "factorial": prove_factorial,
+    "planning": prove_planning,
 }
 MANY: dict[str, ManyRuns] = {"scenarios": prove_scenarios, "controller": prove_controller}
 """Parts whose runs are shared among processes."""
@@ -66,7 +75,7 @@ def parse_flags(argv: Sequence[str]) -> argparse.Namespace:
     size.add_argument("--smoke", action="store_true", help="a hundredth of the size: only shows that it runs")
     size.add_argument("--scale", type=float, default=1.0, help="runs, as a share of full size")
     parser.add_argument("--keep", type=Path, metavar="FILE", help=f"of {' and '.join(MANY)}: go on with the runs in it")
-    parser.add_argument("--write", nargs="?", type=Path, const=DOCUMENT, help="put the tables into docs/statistics.md")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/, each where it belongs")
     return parser.parse_args(argv)
 
 
@@ -84,7 +93,7 @@ def render_part(
 def main(argv: Sequence[str]) -> int:
     """Run the simulations; 1 when something was not as it must be, 2 on a contradiction of flags."""
     flags = parse_flags(argv)
-    if flags.write is not None and flags.smoke:
+    if flags.write and flags.smoke:
         sys.stderr.write("a smoke run proves nothing, so it is not written down\n")
         return 2
     scale, machine, is_met = SMOKE_SCALE if flags.smoke else flags.scale, observe_machine(), True
@@ -101,8 +110,8 @@ def main(argv: Sequence[str]) -> int:
         sys.stdout.write(f"## {name}\n\n{text}\n\n")
         sys.stdout.flush()
         is_met = is_met and all(row.is_met for row in rows)
-        if flags.write is not None:
-            write_between_markers(flags.write, f"proofs:{name}", text)
+        if flags.write:
+            write_between_markers(DOCUMENTS.get(name, DOCUMENT), f"proofs:{name}", text)
     return 0 if is_met else 1
 
 

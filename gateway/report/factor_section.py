@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from gateway.domain.factors import Factors, cells_of
-from gateway.gates.experiment import Question
+from gateway.gates.experiment import Harm, Question
 from gateway.gates.experiment_metrics import Measure
 from gateway.gates.experiment_verdict import ExperimentRule
 from gateway.gates.factorial import Arrivals, FactorialEvidence, FactorialVerdict, decide_factorial
@@ -44,8 +45,11 @@ def with_factors(
     harmful = tuple(each for each in summary.effects if each.question is Question.GUARDRAIL and each.is_worse)
     if measure is None:
         return replace(summary, effects=harmful, looks=(), segments=(), detectable={})
-    rule = _rule_of(summary, gathering, measure, experiment, factors)
-    verdict = decide_factorial(_evidence_of(gathering, measure, experiment, factors), rule)
+    if summary.is_withheld:
+        return replace(summary, effects=(), looks=(), segments=(), detectable={})
+    rule = _rule_of(gathering, measure, experiment, factors)
+    out = {*experiment.stopped, *(each.arm for each in harmful)}
+    verdict = decide_factorial(_evidence_of(gathering, measure, experiment, factors, out), rule)
     due_s = ExperimentRule(experiment.min_duration_s, experiment.min_units).due_s(summary.days * 86_400)
     said = experiment_verdict(
         verdict,
@@ -55,8 +59,6 @@ def with_factors(
         units_per_day=units_per_day,
         scale=measure.scale,
     )
-    if summary.is_withheld:
-        said = summary.verdict
     return replace(
         summary,
         verdict=said,
@@ -68,18 +70,22 @@ def with_factors(
     )
 
 
-def _rule_of(
-    summary: ExperimentSummary, gathering: Gathering, measure: Measure, experiment: Experiment, factors: Factors
-) -> FactorialRule:
+def _rule_of(gathering: Gathering, measure: Measure, experiment: Experiment, factors: Factors) -> FactorialRule:
     mean = gathering.mean_of(measure, experiment.baseline)
-    smallest = max(LEAST_SMALLEST, SMALLEST_LIFT * abs(mean or 0.0))
     widest = max(len(levels) for levels in factors.values())
     return FactorialRule(
-        factors, planned_units=max(200, experiment.min_units) * widest, smallest=smallest, is_rate=measure.is_rate
+        factors,
+        planned_units=max(200, experiment.min_units) * widest,
+        smallest=max(LEAST_SMALLEST, SMALLEST_LIFT * abs(mean or 0.0)),
+        is_higher_better=measure.harm is not Harm.UP,
+        is_rate=measure.is_rate,
     )
 
 
-def _evidence_of(gathering: Gathering, measure: Measure, experiment: Experiment, factors: Factors) -> FactorialEvidence:
+def _evidence_of(
+    gathering: Gathering, measure: Measure, experiment: Experiment, factors: Factors, out: Collection[str]
+) -> FactorialEvidence:
+    """Give what was seen; cells that are out, stopped or harmful, are never recommended and never waited for."""
     cells = cells_of(factors)
     index = {name: at for at, name in enumerate(cells)}
     places = {at: (index[cell.arm], cell.epoch) for at, cell in enumerate(gathering.cells) if cell.arm in index}
@@ -87,12 +93,11 @@ def _evidence_of(gathering: Gathering, measure: Measure, experiment: Experiment,
     arrivals = tuple(
         Arrivals(
             tuple(gathering.n_new[epoch.epoch, cell] for cell in cells),
-            tuple(0.0 if cell in experiment.stopped else 1.0 for cell in cells),
+            tuple(float(dict(epoch.arms).get(cell, 0)) for cell in cells),
         )
         for epoch in experiment.epochs
     )
-    stopped = frozenset(index[arm] for arm in experiment.stopped if arm in index)
-    return FactorialEvidence(sums, arrivals, stopped)
+    return FactorialEvidence(sums, arrivals, frozenset(index[arm] for arm in out if arm in index))
 
 
 def _section_of(verdict: FactorialVerdict, rule: FactorialRule, measure: Measure) -> FactorialSection:

@@ -95,6 +95,11 @@ def _check_apart(scope: Scope, path: KeyPath, section: FactorialSection) -> None
                 problem = "a level is a patch of `base`, and inherits from nothing else"
                 at = (*path, "factors", name, level, "like")
                 scope.findings.refuse(at, problem, "write what it changes", key=True)
+        for one, two in combinations(levels, 2):
+            if levels[one] == levels[two]:
+                at = (*path, "factors", name, two)
+                problem = f"{two!r} changes what {one!r} does: nothing is compared"
+                scope.findings.warn(at, problem, "change something else, or leave one out", key=True)
     changed = {name: _changed(levels.values()) for name, levels in section.factors.items()}
     for one, two in combinations(changed, 2):
         for what in sorted(changed[one] & changed[two]):
@@ -109,8 +114,8 @@ def _changed(levels: Iterable[VariantSection]) -> set[str]:
     for level in levels:
         found |= level.model_fields_set - {"params", "headers", "extra_body", "like"}
         params = level.params
-        names = (*params.set, *params.default, *params.unset, *params.clamp, *params.rename)
-        found |= {f"the parameter {name}" for name in names}
+        names = (*params.set, *params.default, *params.unset, *params.clamp, *params.rename, *params.rename.values())
+        # What extra_body puts in stands where parameters do.
+        found |= {f"the parameter {name}" for name in (*names, *level.extra_body)}
         found |= {f"the header {name.lower()}" for name in level.headers}
-        found |= {f"extra_body.{name}" for name in level.extra_body}
     return found

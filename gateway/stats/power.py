@@ -23,7 +23,14 @@ STAKES = (0.15, 0.25, 0.20, 0.15, 0.10, 0.10, 0.05)
 
 
 def two_rates_n(
-    rate: float, other: float, *, alpha: float = 0.05, power: float = 0.8, sides: int = 2, is_pooled: bool = True
+    rate: float,
+    other: float,
+    *,
+    alpha: float = 0.05,
+    power: float = 0.8,
+    sides: int = 2,
+    is_pooled: bool = True,
+    share: float = 0.5,
 ) -> float:
     """
     Give the units per arm that tell two rates apart.
@@ -35,23 +42,25 @@ def two_rates_n(
         power: P(it finds the difference), in (0, 1).
         sides: 1 or 2.
         is_pooled: The test pools the variance under equality (as the usual z test does).
+        share: The other's share of both arms, in (0, 1); where not half, the answer is what `of_candidate` takes.
 
     Raises:
         ValueError: Something is out of range or the rates are equal.
 
     Source:
-        Fleiss, Levin & Paik (2003), §4.2.
+        Fleiss, Levin & Paik (2003), §4.2; for unequal arms §4.3.
 
     >>> round(two_rates_n(0.8, 0.84, sides=1), 2), round(two_rates_n(0.8, 0.84, is_pooled=False), 2)
     (1139.64, 1444.19)
     """
     require_test(rate, other, alpha, power, sides)
+    require_open_unit(share)
     if rate == other:
         msg = "two equal rates cannot be told apart"
         raise ValueError(msg)
     z_alpha, z_power = NORMAL.inv_cdf(1 - alpha / sides), NORMAL.inv_cdf(power)
-    apart = rate * (1 - rate) + other * (1 - other)
-    mean = (rate + other) / 2
+    apart = 2 * (share * rate * (1 - rate) + (1 - share) * other * (1 - other))
+    mean = (1 - share) * rate + share * other
     null = 2 * mean * (1 - mean) if is_pooled else apart
     return ((z_alpha * sqrt(null) + z_power * sqrt(apart)) / (rate - other)) ** 2
 

@@ -89,3 +89,9 @@ def test_embeddings_do_not_differ_by_cell(compile_parts: Compile) -> None:
             release=_release("{model: {small: text-embedding-3-small, big: text-embedding-3-large}}"),
             top=_TOP,
         )
+
+
+def test_levels_that_are_one(compile_parts: Compile) -> None:
+    """Two levels with the same patch compare nothing, which is worth saying."""
+    compiled = compile_parts(release=_release("{model: {x: m, y: m}}"), top=_TOP)
+    assert "'y' changes what 'x' does" in str(compiled.warnings[0])

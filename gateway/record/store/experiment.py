@@ -1,9 +1,10 @@
 """
 An experiment's users, read block by block: as many as are asked for, chosen by chance, a block in memory at a time.
 
-The 64 bits of hashes are divided into 8,192 strata, finer than buckets are, and a block takes the same part of each.
-So every block is a random sample of all users, whatever arm they have, and an index finds it without reading past the
-others: three hundred thousand of ten million users take no longer than all of three hundred thousand.
+Where all are asked for, a block is a range of hashes. Where some are, the hashes are divided into 8,192 strata, finer
+than buckets are, and a block takes the same part of each: a random sample of all users, whatever arm they have. SQLite
+finds it by its index, without reading past the others: two hundred thousand of ten million users take no longer than
+all of two hundred thousand. PostgreSQL, which cannot be told how to go about it, looks at every row once a block.
 
 Columns come as JSON arrays that the database puts together: a row as a tuple costs as much as twelve columns.
 """
@@ -14,7 +15,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from itertools import pairwise
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import orjson
@@ -46,8 +47,10 @@ CELLS_BY_THEMSELVES = 24
 """Up to so many are read one by one, along their index; of more, each unit's days are looked up, at twice the cost."""
 
 PROBE = 64
-"""One part in so many is counted to know how many users there are; 16 of them where that was few."""
+"""One part in so many is counted to know how many users there are; all of them where that was few."""
 _FEW = 1_000
+_SHOWN = "e.release = :release AND e.first_unix_ms >= :since AND e.first_unix_ms < :until"
+_SAID = "f.release = :release AND NOT f.is_late AND f.value IS NOT NULL"
 _NAMES = re.compile(r":(\w+)")
 
 SUMS = (
@@ -65,17 +68,31 @@ SUMS = (
 )
 SUM_NAMES = tuple("unsafe" if "+" in each else each for each in SUMS)
 
-# One part of every stratum; CROSS JOIN keeps SQLite from beginning with the other table.
+# CROSS JOIN keeps SQLite from beginning with the other table.
 _GRID = """WITH RECURSIVE grid(low) AS (
     SELECT CAST(:first AS BIGINT) UNION ALL SELECT low + :stratum FROM grid WHERE low < :last
-)"""
-_SHOWN = "exposures AS e ON e.release = :release AND e.unit_hash BETWEEN grid.low AND grid.low + :span"
-_DAYS = "unit_days AS d ON d.release = e.release AND d.epoch = e.epoch AND d.arm = e.arm AND d.unit_hash = e.unit_hash"
-_OF_CELL = (
-    "unit_days AS d ON d.release = :release AND d.epoch = :epoch AND d.arm = :arm"
-    " AND d.unit_hash BETWEEN grid.low AND grid.low + :span"
+) """
+_DAYS_OF = (
+    "unit_days AS d ON d.release = e.release AND d.epoch = e.epoch AND d.arm = e.arm AND d.unit_hash = e.unit_hash"
 )
-_SAID = "feedback AS f ON f.release = :release AND f.unit_hash BETWEEN grid.low AND grid.low + :span"
+
+
+class _Part(NamedTuple):
+    """
+    Some of the users.
+
+    Attributes:
+        low: Of a range of hashes the first; else from where on in every stratum.
+        span: One less than how many hashes.
+        is_range: Whether it is one range.
+    """
+
+    low: int
+    span: int
+    is_range: bool
+
+
+EVERYBODY = _Part(FIRST, 2**64 - 1, is_range=True)
 
 
 async def read_experiment(
@@ -96,18 +113,23 @@ async def read_experiment(
     reading = _Reading(reader, query)
     n_units = await reading.estimated_units()
     wanted = n_units if max_units is None else min(n_units, max_units)
-    # How much of each stratum a block takes, and how much of it all blocks take.
-    share = 1.0 if wanted >= n_units else wanted / n_units
-    n_blocks = max(1, ceil(wanted / BLOCK_UNITS))
-    whole = max(n_blocks, round(STRATUM * share))
-    edges = [whole * index // n_blocks for index in range(n_blocks + 1)]
     n_read = 0
-    for start, end in pairwise(edges):
-        block = await reading.block(start, end - start)
+    for part in _parts(wanted, n_units):
+        block = await reading.block(part)
         n_read += len(np.unique(block.exposures.units))
         if progress is not None:
             progress(n_read, max(n_read, wanted))
         yield block
+
+
+def _parts(wanted: int, n_units: int) -> list[_Part]:
+    """Give as many parts as make blocks of a hundred thousand users."""
+    n_blocks = max(1, ceil(wanted / BLOCK_UNITS))
+    is_all = wanted >= n_units
+    whole = 2**64 if is_all else max(n_blocks, round(STRATUM * wanted / n_units))
+    edges = [whole * index // n_blocks for index in range(n_blocks + 1)]
+    first = FIRST if is_all else 0
+    return [_Part(first + start, end - start - 1, is_range=is_all) for start, end in pairwise(edges)]
 
 
 async def estimate_units(reader: Reader, query: ExperimentQuery) -> int:
@@ -122,35 +144,33 @@ class _Reading:
         self._reader = reader
         self._query = query
         self._cell_of: dict[tuple[int, str], int] = {cell: index for index, cell in enumerate(query.cells)}
-        self._array, self._join = ("json_agg", "JOIN") if reader.is_postgresql else ("json_group_array", "CROSS JOIN")
+        self._is_sqlite = not reader.is_postgresql
+        self._array, self._join = ("json_group_array", "CROSS JOIN") if self._is_sqlite else ("json_agg", "JOIN")
 
     async def estimated_units(self) -> int:
-        """Give about how many exposures there are; exactly where there are few."""
-        for share in (PROBE, 1):
-            n = await self._count(STRATUM // share)
-            if n * share >= _FEW * PROBE or share == 1:
-                return n * share
-        return 0
+        """Give about how many exposures there are; exactly where there are few, and of PostgreSQL."""
+        if self._is_sqlite:
+            n = await self._count(_Part(0, STRATUM // PROBE - 1, is_range=False))
+            if n >= _FEW:
+                return n * PROBE
+        return await self._count(EVERYBODY)
 
-    async def block(self, start: int, width: int) -> UnitBlock:
-        """Give the users of a part of every stratum, `start` from its begin and `width` wide."""
-        shown, segments, n_two_arms = await self._exposures(start, width)
+    async def block(self, part: _Part) -> UnitBlock:
+        """Give some of the users."""
+        shown, segments, n_two_arms = await self._exposures(part)
         key = _Key(shown)
-        days = await self._days(start, width, key)
-        said = {metric.name: await self._said(start, width, metric, key) for metric in self._query.metrics}
-        history = await self._history(start, width) if self._query.history_s > 0 else {}
+        days = await self._days(part, key)
+        said = {metric.name: await self._said(part, metric, key) for metric in self._query.metrics}
+        history = await self._history(part) if self._query.history_s > 0 else {}
         return UnitBlock(shown, days, said, history, segments, n_two_arms)
 
-    async def _count(self, width: int) -> int:
-        [(n,)] = await self._rows(f"{_GRID} SELECT count(*) FROM grid {self._join} {_SHOWN}", 0, width)
+    async def _count(self, part: _Part) -> int:
+        [(n,)] = await self._rows("count(*)", "exposures AS e", "e.release = :release", part)
         return int(n)
 
-    async def _exposures(
-        self, start: int, width: int
-    ) -> tuple[ExposureColumns, tuple[tuple[tuple[str, str], ...], ...], int]:
+    async def _exposures(self, part: _Part) -> tuple[ExposureColumns, tuple[tuple[tuple[str, str], ...], ...], int]:
         columns = ["e.unit_hash", "e.epoch", "e.arm", "e.first_unix_ms", "e.segments"]
-        where = "e.first_unix_ms >= :since AND e.first_unix_ms < :until"
-        units, epochs, arms, first, texts = await self._columns(columns, _SHOWN, where, start, width)
+        units, epochs, arms, first, texts = await self._columns(columns, "exposures AS e", _SHOWN, part)
         codes: dict[str | None, int] = {}
         segments = np.array([codes.setdefault(text, len(codes)) for text in texts], dtype=np.int32)
         shown = ExposureColumns(_ints(units), self._cells(epochs, arms), _ints(first), segments)
@@ -169,22 +189,25 @@ class _Reading:
         kept = ~np.isin(shown.units, doubled)
         return ExposureColumns(*(column[kept] for column in shown)), len(doubled)
 
-    async def _days(self, start: int, width: int, key: _Key) -> DayColumns:
+    async def _days(self, part: _Part, key: _Key) -> DayColumns:
         if not self._query.with_days:
             return DayColumns(_ints(()), np.zeros(0, np.int16), np.zeros(0, np.int32), {})
         columns = ["d.unit_hash", "d.day", *(_named(each, "d") for each in SUMS)]
         when = "d.day >= :since_day AND d.day <= :until_day"
         if len(self._query.cells) <= CELLS_BY_THEMSELVES:
+            where = f"d.release = :release AND d.epoch = :epoch AND d.arm = :arm AND {when}"
             lots = [
-                await self._columns(columns, _OF_CELL, when, start, width, epoch=cell.epoch, arm=cell.arm)
+                await self._columns(columns, "unit_days AS d", where, part, epoch=cell.epoch, arm=cell.arm)
                 for cell in self._query.cells
             ]
             cells = np.concatenate([np.full(len(lot[0]), at, np.int16) for at, lot in enumerate(lots)])
             found = [np.concatenate([np.array(lot[at]) for lot in lots]) for at in range(len(columns))]
         else:
-            where = f"e.first_unix_ms >= :since AND e.first_unix_ms < :until AND {when}"
             columns += ["d.epoch", "d.arm"]
-            *rows, epochs, arms = await self._columns(columns, f"{_SHOWN} {self._join} {_DAYS}", where, start, width)
+            joined = f"{self._join} {_DAYS_OF}"
+            *rows, epochs, arms = await self._columns(
+                columns, "exposures AS e", f"{_SHOWN} AND {when}", part, joined=joined
+            )
             cells, found = self._cells(epochs, arms), [np.array(each) for each in rows]
         units = found[0].astype(np.int64)
         kept = key.has(units, cells)
@@ -193,13 +216,10 @@ class _Reading:
         sums = {name: column[kept][order].astype(float) for name, column in zip(SUM_NAMES, found[2:], strict=True)}
         return DayColumns(units[order], cells[order], days[order], sums)
 
-    async def _said(self, start: int, width: int, metric: Metric, key: _Key) -> SaidColumns:
+    async def _said(self, part: _Part, metric: Metric, key: _Key) -> SaidColumns:
         columns = ["f.unit_hash", "f.epoch", "f.arm", "f.exposed_unix_ms", "f.at_unix_ms", "f.value"]
-        where = (
-            "f.metric = :metric AND NOT f.is_late AND f.value IS NOT NULL AND f.arm IS NOT NULL"
-            " AND f.exposed_unix_ms >= :since"
-        )
-        found = await self._columns(columns, _SAID, where, start, width, metric=metric.name)
+        where = f"{_SAID} AND f.metric = :metric AND f.arm IS NOT NULL AND f.exposed_unix_ms >= :since"
+        found = await self._columns(columns, "feedback AS f", where, part, metric=metric.name)
         units, epochs, arms, exposed, said, values = found
         counts_unix_ms = _ints(said) if metric.attribution_s is None else _ints(exposed)
         if metric.attribution_s is not None:
@@ -209,11 +229,11 @@ class _Reading:
         rows = (_ints(units)[kept], cells[kept], counts_unix_ms[kept] // DAY_MS, np.array(values, dtype=float)[kept])
         return _said_by_day(metric, *rows)
 
-    async def _history(self, start: int, width: int) -> dict[str, Column]:
+    async def _history(self, part: _Part) -> dict[str, Column]:
         """Give what units said before the experiment, by unit: that is what explains what they say in it."""
         columns = ["f.unit_hash", "f.metric", "f.value"]
-        where = "NOT f.is_late AND f.value IS NOT NULL AND f.at_unix_ms >= :before AND f.at_unix_ms < :since"
-        units, metrics, values = await self._columns(columns, _SAID, where, start, width)
+        where = f"{_SAID} AND f.at_unix_ms >= :before AND f.at_unix_ms < :since"
+        units, metrics, values = await self._columns(columns, "feedback AS f", where, part)
         if not len(units):
             return {}
         known, at = np.unique(_ints(units), return_inverse=True)
@@ -226,20 +246,33 @@ class _Reading:
         return found
 
     async def _columns(
-        self, columns: Sequence[str], joined: str, where: str, start: int, width: int, **more: Any
+        self, columns: Sequence[str], table: str, where: str, part: _Part, *, joined: str = "", **more: Any
     ) -> list[list[Any]]:
+        """Give columns of a part of a table, which is called by one letter."""
         arrays = ", ".join(f"{self._array}({each})" for each in columns)
-        sql = f"{_GRID} SELECT {arrays} FROM grid {self._join} {joined} WHERE {where}"
-        [row] = await self._rows(sql, start, width, **more)
+        [row] = await self._rows(arrays, table, where, part, joined=joined, **more)
         return [_decoded(each) for each in row]
 
-    async def _rows(self, sql: str, start: int, width: int, **more: Any) -> list[Any]:
+    async def _rows(
+        self, what: str, table: str, where: str, part: _Part, *, joined: str = "", **more: Any
+    ) -> list[Any]:
+        unit = f"{table[-1]}.unit_hash"
+        if part.is_range:
+            sql = f"SELECT {what} FROM {table} {joined} WHERE {unit} BETWEEN :low AND :high AND {where}"
+        elif self._is_sqlite:
+            on = f"{unit} BETWEEN grid.low AND grid.low + :span"
+            sql = f"{_GRID}SELECT {what} FROM grid CROSS JOIN {table} ON {on} {joined} WHERE {where}"
+        else:
+            sql = f"SELECT {what} FROM {table} {joined} WHERE ({unit} & :mask) BETWEEN :low AND :high AND {where}"
         query = self._query
         known = {
-            "first": FIRST + start,
-            "last": FIRST + start + (STRATA - 1) * STRATUM,
+            "low": part.low,
+            "high": part.low + part.span,
+            "mask": STRATUM - 1,
+            "first": FIRST + part.low,
+            "last": FIRST + part.low + (STRATA - 1) * STRATUM,
             "stratum": STRATUM,
-            "span": width - 1,
+            "span": part.span,
             "release": query.release,
             "since": query.since_unix_ms,
             "until": query.until_unix_ms,
