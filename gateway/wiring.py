@@ -16,7 +16,6 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,20 +23,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gateway.clock import SystemClock
 from gateway.processes.listen import bind_operators, bind_slots, url_of
 from gateway.processes.state import Endpoints
-from gateway.tasks import TaskGroup
 
 if TYPE_CHECKING:
-    from gateway.control.epochs import EpochNotes
     from gateway.control.publish import Publisher
-    from gateway.gates.evidence import ShadowEvidence
     from gateway.processes.control import Port, Rooms
     from gateway.processes.late_steering import LateSteering
     from gateway.processes.link import ParentLink
-    from gateway.processes.meters import Meters
+    from gateway.processes.metered_desk import MeteredDesk
     from gateway.processes.parent import Parent, Plan
     from gateway.processes.release_facts import CourseQuestion
     from gateway.processes.steering import Steered
-    from gateway.record.desk import FactDesk
     from gateway.record.evidence_query import EvidenceQuery
     from gateway.record.experiment_query import EpochShares
     from gateway.record.ledger import OpenedStore
@@ -389,6 +384,7 @@ def steer(publisher: Publisher, state: Path, config: Path, *, allows_edits: bool
 def open_desk(publisher: Publisher, link: ParentLink, state: Path, steered: Steered) -> MeteredDesk:
     """Give where facts go, and what counts them; neither is at work yet."""
     from gateway.control.epochs import EpochNotes
+    from gateway.processes.metered_desk import MeteredDesk
     from gateway.processes.meters import Meters
     from gateway.record.batch import StoreError
     from gateway.record.desk import FactDesk
@@ -450,42 +446,6 @@ def make_store(url: str | None, state: Path) -> Store:
     return Store(location_of(url, state), clock=SystemClock())
 
 
-class MeteredDesk:
-    """
-    The desk and the meters, opened and closed together: the last export tells what the desk did last.
-
-    Attributes:
-        desk: Where facts go.
-        meters: What counts them.
-        exposed: Gives a release's exposed units by epoch and arm, from the store; raises while that is away.
-    """
-
-    def __init__(
-        self,
-        desk: FactDesk,
-        meters: Meters,
-        exposed: Callable[[str], Awaitable[Mapping[tuple[int, str], int]]],
-        notes: EpochNotes,
-    ) -> None:
-        self.desk = desk
-        self.meters = meters
-        self.exposed = exposed
-        self._notes = notes
-        self._tasks = TaskGroup()
-
-    def open(self, sock: socket.socket) -> None:
-        """Take facts, note how experiments are divided, and begin to export."""
-        self.desk.open(sock)
-        self.meters.open()
-        self._tasks.spawn(self._notes.run())
-
-    async def close(self) -> None:
-        """Store or spool what was taken, then send what is left."""
-        await self._tasks.close()
-        await self.desk.close()
-        await self.meters.close()
-
-
 # The shadow process
 
 
@@ -540,34 +500,17 @@ def open_store_reader(state: Path) -> Reader:
     return Reader(open_reader(location), location)
 
 
-# A child that reads evidence
+# Children that read the store
 
 
-async def read_shadow_evidence(reader: Reader, query: EvidenceQuery) -> ShadowEvidence | None:
-    """Give what the copies to a candidate came to; None while there is no pair."""
-    from gateway.report.shadow_columns import shadow_evidence_of, table_of
-
-    lots = reader.pairs(query.shadow_route, since_unix_ms=query.shadow_since_unix_ms, shadow_variant=query.candidate)
-    return shadow_evidence_of(table_of([pair async for lot in lots for pair in lot]))
-
-
-def run_evidence(options: argparse.Namespace) -> int:
+def run_question(options: argparse.Namespace, answer: Callable[[Reader, bytes], Awaitable[bytes]]) -> int:
     """Read a question from the input, write what the store says to the output, both as JSON."""
-    import msgspec
-
-    from gateway.record.evidence_query import EvidenceQuery
-    from gateway.record.store.evidence import read_evidence
-
-    query = msgspec.json.decode(sys.stdin.buffer.read(), type=EvidenceQuery)
 
     async def read() -> int:
         reader = open_store_reader(options.state)
         try:
             await reader.check()
-            evidence = await read_evidence(reader, query)
-            if query.shadow_route:
-                evidence = replace(evidence, shadow=await read_shadow_evidence(reader, query))
-            sys.stdout.buffer.write(msgspec.json.encode(evidence))
+            sys.stdout.buffer.write(await answer(reader, sys.stdin.buffer.read()))
         finally:
             await reader.close()
         return 0
@@ -576,33 +519,18 @@ def run_evidence(options: argparse.Namespace) -> int:
     return run_loop(read())
 
 
+def run_evidence(options: argparse.Namespace) -> int:
+    """Tell what a rollout's gates look at."""
+    from gateway.processes.store_questions import answer_evidence
+
+    return run_question(options, answer_evidence)
+
+
 def run_turn(options: argparse.Namespace) -> int:
-    """Read a course from the input, look at its users, and write what follows to the output, both as JSON."""
-    import msgspec
+    """Tell what follows from the users of an experiment that divides its own traffic."""
+    from gateway.processes.store_questions import answer_turn
 
-    from gateway.processes.release_facts import CourseQuestion
-    from gateway.record.store.experiment import read_experiment
-    from gateway.report.course_look import MAX_UNITS, look_at
-
-    question = msgspec.json.decode(sys.stdin.buffer.read(), type=CourseQuestion)
-
-    async def look() -> int:
-        reader = open_store_reader(options.state)
-        try:
-            await reader.check()
-            turn = await look_at(
-                question.course,
-                question.closed,
-                lambda query: read_experiment(reader, query, max_units=MAX_UNITS),
-                unix_ms=question.unix_ms,
-            )
-            sys.stdout.buffer.write(msgspec.json.encode(turn))
-        finally:
-            await reader.close()
-        return 0
-
-    os.nice(10)
-    return run_loop(look())
+    return run_question(options, answer_turn)
 
 
 # What child processes are started as

@@ -46,7 +46,9 @@ def refusal_of(plan: SplitPlan, latches: Sequence[Latch], command: Command) -> R
     if not command.who.strip():
         return Refusal(Reply.REFUSED, f"nobody asked: the journal wants a name; {standing}")
     if command.kind not in (CommandKind.ROLLBACK, CommandKind.RESUME):
-        return Refusal(Reply.REFUSED, f"a {plan.kind} has no stages: its arms can be rolled back and resumed; {standing}")
+        return Refusal(
+            Reply.REFUSED, f"a {plan.kind} has no stages: its arms can be rolled back and resumed; {standing}"
+        )
     if command.arm and command.arm not in split_arms(plan):
         return Refusal(Reply.REFUSED, f"{command.arm} is no arm that can be stopped; {standing}")
     if not _meant(plan, latches, command):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, exp, inf, sqrt
 
 from gateway.gates.experiment import Effect, Harm, Question
@@ -11,8 +11,8 @@ from gateway.stats.anytime import always_valid_p, half_width, msprt, tuning
 from gateway.stats.cells import CellContrast
 
 LEAST_UNITS = 100
-LEAST_OF_EACH = 10
-"""Of a rate's successes, and of its failures, in both arms together."""
+LEAST_OF_EACH = 5
+"""Of a rate's successes, and of its failures, in each arm, if both had the rate of both together."""
 MOST_UNITS = 50_000_000
 """More than this is never."""
 
@@ -70,13 +70,38 @@ class Sample:
         """
         Tell whether asymptotic intervals hold: units enough, and of a rate some of either kind.
 
-        Of both arms together: a baseline without a single catastrophe must not hide the candidate's hundred.
+        By what both arms together make expected: a baseline without a single catastrophe must not hide the candidate's
+        hundred.
         """
-        if min(self.n, self.n_baseline) < LEAST_UNITS:
+        least = min(self.n, self.n_baseline)
+        if least < LEAST_UNITS:
             return False
-        if self.successes is None:
-            return True
-        return LEAST_OF_EACH <= sum(self.successes) <= self.n + self.n_baseline - LEAST_OF_EACH
+        rate = self.pooled
+        return rate is None or LEAST_OF_EACH <= rate * least <= least - LEAST_OF_EACH
+
+    @property
+    def pooled(self) -> float | None:
+        """Give the rate of both arms together, 0 to 1; None of what is no rate, or of nobody."""
+        n = self.n + self.n_baseline
+        return None if self.successes is None or not n else sum(self.successes) / n
+
+    def least_se(self) -> float:
+        """
+        Give the standard error that a difference of rates has at least.
+
+        An arm that happens to have none of a rare thing, or next to none, shows no spread: it gets that of both
+        together. 0 where each arm has enough of its own to tell.
+
+        >>> round(Sample(2_500, 2_500, (125.0, 0.0)).least_se(), 5), Sample(2_500, 2_500, (125.0, 90.0)).least_se()
+        (0.00442, 0.0)
+        """
+        rate = self.pooled
+        if rate is None or self.successes is None or not self.n or not self.n_baseline:
+            return 0.0
+        both = zip(self.successes, (self.n, self.n_baseline), strict=True)
+        if all(LEAST_OF_EACH <= came <= n - LEAST_OF_EACH for came, n in both):
+            return 0.0
+        return sqrt(rate * (1 - rate) * (1 / self.n + 1 / self.n_baseline))
 
 
 def effect_of(
@@ -88,6 +113,7 @@ def effect_of(
     Until the burn-in is over nothing is better or worse: the interval is shown, and believed by nobody.
     """
     n, alpha = sample.n + sample.n_baseline, rule.alpha_of(measure.question)
+    contrast = replace(contrast, se=max(contrast.se, sample.least_se()))
     reach = _reach(n, contrast.se, alpha, rule.n_star)
     low, high = contrast.effect - reach, contrast.effect + reach
     is_enough = sample.is_burnt_in
@@ -139,7 +165,7 @@ def units_wanted(effect: float, se: float, n: int, *, alpha: float, n_star: floa
         Units of both arms, beyond the present; None without units, or when it would be more than fifty million.
 
     >>> units_wanted(0.05, 0.04, 400, alpha=0.05, n_star=2_000)
-    2046
+    1961
     """
     if not n or se <= 0 or effect == 0:
         return None

@@ -36,7 +36,7 @@ async def look_at(course: Course, closed: Collection[str], read: ReadBlocks, *, 
     if metric is None:
         msg = f"the metric {plan.bandit.reward!r} of {plan.release} is gone"
         raise ValueError(msg)
-    query = ExperimentQuery(plan.release, cells_of(course), (metric,), course.started_unix_ms, unix_ms)
+    query = ExperimentQuery(plan.release, cells_of(course), (metric,), course.started_unix_ms, unix_ms, with_days=False)
     gathering = RewardGathering(course, query, metric)
     async for block in read(query):
         gathering.include(block)

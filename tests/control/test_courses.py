@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.clock import SettableClock
 from gateway.control.controller import Controller
 from gateway.control.courses import begin_course, replanned, turned
 from gateway.control.journal import DecisionKind
@@ -13,7 +14,7 @@ from gateway.control.rollout import Command, CommandKind
 from gateway.domain.adaptive import BanditPlan
 from gateway.domain.rollout import SplitPlan
 from gateway.gates.course import Course, Turn, is_tiled
-from tests.fakes.rollouts import MortalKeeper, Published, ScriptedRules, ScriptedSource, SettableClock
+from tests.fakes.rollouts import MortalKeeper, Published, ScriptedRules, ScriptedSource
 
 ARMS = ("x", "y", "z")
 CONTENTS = (("x", "00"), ("y", "11"), ("z", "22"))

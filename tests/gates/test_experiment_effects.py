@@ -59,7 +59,7 @@ def test_p_agrees_with_the_interval(effect: float, n: int, n_arms: int) -> None:
 
 @pytest.mark.parametrize(("n", "rate"), [(99, 0.5), (400, 0.99), (400, 0.01)])
 def test_burn_in(n: int, rate: float) -> None:
-    """With too few users, or almost no failure or success in both arms, nothing is better or worse however far apart."""
+    """With too few users, or almost no failure or success, nothing is better or worse however far apart."""
     found = effect_of(THUMBS, "new", "old", replace(contrast(rate, 0.5, n), se=1e-6), sample(rate, rate, n), RULE)
     assert (found.is_enough, found.is_better, found.is_worse, found.p) == (False, False, False, 1.0)
 

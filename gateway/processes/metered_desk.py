@@ -1,0 +1,47 @@
+"""Where facts go, what counts them, and what is noted beside them: opened and closed together."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+
+from gateway.control.epochs import EpochNotes
+from gateway.processes.meters import Meters
+from gateway.record.desk import FactDesk
+from gateway.tasks import TaskGroup
+
+
+class MeteredDesk:
+    """
+    The desk and the meters, opened and closed together: the last export tells what the desk did last.
+
+    Attributes:
+        desk: Where facts go.
+        meters: What counts them.
+        exposed: Gives a release's exposed units by epoch and arm, from the store; raises while that is away.
+    """
+
+    def __init__(
+        self,
+        desk: FactDesk,
+        meters: Meters,
+        exposed: Callable[[str], Awaitable[Mapping[tuple[int, str], int]]],
+        notes: EpochNotes,
+    ) -> None:
+        self.desk = desk
+        self.meters = meters
+        self.exposed = exposed
+        self._notes = notes
+        self._tasks = TaskGroup()
+
+    def open(self, sock: socket.socket) -> None:
+        """Take facts, note how experiments are divided, and begin to export."""
+        self.desk.open(sock)
+        self.meters.open()
+        self._tasks.spawn(self._notes.run())
+
+    async def close(self) -> None:
+        """Store or spool what was taken, then send what is left."""
+        await self._tasks.close()
+        await self.desk.close()
+        await self.meters.close()
