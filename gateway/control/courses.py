@@ -20,13 +20,25 @@ from gateway.control.moves import Draft
 from gateway.control.ports import FactSource
 from gateway.domain.release import SlotRange
 from gateway.domain.rollout import Plan, SplitPlan
-from gateway.gates.course import Course, Owned, Part, Turn, first_parts, looks_every_s, moved, plan_at, restarted
+from gateway.gates.course import (
+    Course,
+    Owned,
+    Part,
+    Turn,
+    first_memory,
+    first_parts,
+    looks_every_s,
+    moved,
+    plan_at,
+    restarted,
+    with_challengers,
+)
 from gateway.tasks import TaskGroup
 
 log = logging.getLogger(__name__)
 
-TRIES_AGAIN_AFTER_S = 60.0
-"""A store that was away is asked again after a minute."""
+TRIES_AGAIN_AFTER_S = (5.0, 60.0)
+"""A store that was away is asked again after so long, then twice as long, and at most a minute."""
 
 GIVES_UP_AFTER_S = 600.0
 """A look that takes longer is not waited for."""
@@ -37,7 +49,8 @@ MAX_COURSES = 1_000
 
 def begin_course(plan: SplitPlan, *, last_epoch: int, unix_ms: int) -> Course:
     """Give a course that begins: as the file says, in a new epoch."""
-    course = Course(plan, last_epoch, ranges_of(plan, first_parts(plan)), unix_ms)
+    ranges, memory = ranges_of(plan, first_parts(plan)), first_memory(plan, unix_ms=unix_ms)
+    course = Course(plan, last_epoch, ranges, unix_ms, memory=memory)
     return restarted(course, last_epoch, unix_ms=unix_ms)
 
 
@@ -54,7 +67,12 @@ def replanned(course: Course, plan: SplitPlan, *, unix_ms: int) -> Course | None
         return None
     if after.keys() == before.keys():
         return replace(course, plan=plan)
-    kept = replace(course, plan=plan, ranges=_without_gone(course, plan), looked_unix_ms=0)
+    if plan.ladder is not None:
+        course, parts = with_challengers(course, plan.ladder.challengers, unix_ms=unix_ms)
+        ranges = ranges_of(plan, parts)
+        kept = replace(course, plan=plan, ranges=ranges, looked_unix_ms=0)
+    else:
+        kept = replace(course, plan=plan, ranges=_without_gone(course, plan), looked_unix_ms=0)
     return kept if kept.ranges == course.ranges else restarted(kept, course.epoch, unix_ms=unix_ms)
 
 
@@ -104,6 +122,7 @@ class CourseLooks:
         self._pending: dict[str, _Pending] = {}
         self._seen_closed: dict[str, tuple[str, ...]] = {}
         self._not_before_s: dict[str, float] = {}
+        self._n_failed: dict[str, int] = {}
 
     def __repr__(self) -> str:
         """Give how many looks are under way."""
@@ -128,16 +147,20 @@ class CourseLooks:
             pending.task.cancel()
         turn = _result_of(pending.task, release)
         if turn is None:
-            self._not_before_s[release] = now_s + TRIES_AGAIN_AFTER_S
+            self.again(release)
             return None
+        self._n_failed.pop(release, None)
         if pending.course is not course or pending.closed != closed:
             return None
         self._seen_closed[release] = closed
         return turn
 
     def again(self, release: str) -> None:
-        """Look again soon: what was seen could not be acted on."""
-        self._not_before_s[release] = self._clock.now_s() + TRIES_AGAIN_AFTER_S
+        """Look again soon: nothing was seen, or it could not be acted on."""
+        n_failed = self._n_failed.get(release, 0)
+        self._n_failed[release] = n_failed + 1
+        first, longest = TRIES_AGAIN_AFTER_S
+        self._not_before_s[release] = self._clock.now_s() + min(longest, first * 2.0 ** min(n_failed, 10))
 
     async def settle(self) -> None:
         """Wait for the looks under way: for simulations, whose clock does not run by itself."""

@@ -23,6 +23,17 @@ from gateway.gates.bandit import (
     decide_bandit,
     equal_weights,
 )
+from gateway.gates.ladder import (
+    LadderRule,
+    LadderState,
+    RoundEvidence,
+    decide_ladder,
+    first_state,
+    memory_of,
+    parts_of_round,
+    rejoined,
+    state_of,
+)
 
 HOUR_S = 3_600.0
 MAX_MARKS = 1_000
@@ -142,6 +153,13 @@ def first_parts(plan: SplitPlan) -> tuple[Part, ...]:
     raise ValueError(msg)
 
 
+def first_memory(plan: SplitPlan, *, unix_ms: int) -> dict[str, Any]:
+    """Give what a course's kind remembers when it begins: of a ladder the first round."""
+    if plan.ladder is None:
+        return {}
+    return memory_of(first_state(plan.ladder.champion, plan.ladder.challengers, unix_ms=unix_ms))
+
+
 def parts_of(weights: BanditWeights) -> tuple[Part, ...]:
     """Give a bandit's exploration slice and the rest."""
     return tuple(weights.slice.items()), tuple(weights.rest.items())
@@ -192,6 +210,63 @@ def bandit_turn(course: Course, evidence: BanditEvidence) -> Turn:
         best=tuple(decision.best.items()),
         is_news=is_news(course, decision),
     )
+
+
+def ladder_rule_of(plan: SplitPlan) -> LadderRule:
+    """
+    Give the rule that a ladder's plan asks for.
+
+    Raises:
+        ValueError: The plan is no ladder's.
+    """
+    ladder = plan.ladder
+    if ladder is None:
+        msg = f"{plan.release} is a {plan.kind}, not a ladder"
+        raise ValueError(msg)
+    return LadderRule(
+        alpha=ladder.alpha,
+        min_duration_s=plan.min_duration_s,
+        min_users=plan.min_users,
+        max_duration_s=ladder.max_round_s,
+        margin=ladder.margin,
+        on_tie=ladder.on_tie,
+        tuned_to_units=2.0 * max(100, plan.min_users),
+    )
+
+
+def ladder_turn(course: Course, evidence: RoundEvidence, *, unix_ms: int) -> Turn:
+    """
+    Give what a ladder does next.
+
+    Args:
+        course: As it stands.
+        evidence: Of the round under way.
+        unix_ms: Now: when the next round begins, if one does.
+
+    Raises:
+        ValueError: The course is no ladder's.
+    """
+    decision = decide_ladder(ladder_state_of(course), evidence, ladder_rule_of(course.plan), unix_ms=unix_ms)
+    return Turn(
+        parts=decision.parts,
+        phase=str(decision.state.phase),
+        sentence=decision.sentence,
+        rule="ladder",
+        evidence=decision.evidence,
+        memory=memory_of(decision.state),
+        is_news=decision.is_news,
+    )
+
+
+def ladder_state_of(course: Course) -> LadderState:
+    """Give how far a ladder is."""
+    return state_of(course.memory)
+
+
+def with_challengers(course: Course, challengers: Sequence[str], *, unix_ms: int) -> tuple[Course, tuple[Part, ...]]:
+    """Give a ladder's course whose list of challengers was edited, and how the buckets are to be divided then."""
+    state = rejoined(ladder_state_of(course), challengers, unix_ms=unix_ms)
+    return replace(course, memory=memory_of(state), phase=str(state.phase)), parts_of_round(state)
 
 
 def is_news(course: Course, decision: BanditDecision) -> bool:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection
 
-from gateway.gates.course import Course, Turn, bandit_turn
+from gateway.gates.course import Course, Turn, bandit_turn, ladder_state_of, ladder_turn
+from gateway.gates.ladder import RoundEvidence
 from gateway.record.experiment_query import Cell, ExperimentQuery, UnitBlock
 from gateway.report.reward_gathering import RewardGathering
+from gateway.report.round_gathering import RoundGathering, round_of
 
 MAX_UNITS = 500_000
 """More users tell a bandit nothing that these do not; they are chosen by chance."""
@@ -29,6 +31,8 @@ async def look_at(course: Course, closed: Collection[str], read: ReadBlocks, *, 
         ValueError: The file divides the traffic of this one, or its metric is gone.
     """
     plan = course.plan
+    if plan.ladder is not None:
+        return await _look_at_round(course, closed, read, unix_ms=unix_ms)
     if plan.bandit is None:
         msg = f"{plan.release} is a {plan.kind}: nothing is decided by looking"
         raise ValueError(msg)
@@ -43,14 +47,16 @@ async def look_at(course: Course, closed: Collection[str], read: ReadBlocks, *, 
     return bandit_turn(course, gathering.evidence(closed))
 
 
-def cells_of(course: Course, since_epoch: int | None = None) -> tuple[Cell, ...]:
-    """
-    Give every cell that has had users: each arm in each stretch of constant weights.
+async def _look_at_round(course: Course, closed: Collection[str], read: ReadBlocks, *, unix_ms: int) -> Turn:
+    asked = round_of(course, unix_ms=unix_ms)
+    if asked is None or ladder_state_of(course).challenger is None:
+        return ladder_turn(course, RoundEvidence(), unix_ms=unix_ms)
+    gathering = RoundGathering(course, asked, unix_ms=unix_ms)
+    async for block in read(gathering.query):
+        gathering.include(block)
+    return ladder_turn(course, gathering.evidence(closed), unix_ms=unix_ms)
 
-    Args:
-        course: As it stands.
-        since_epoch: Only from this epoch on; all of them without it.
-    """
-    epochs = [mark.epoch for mark in course.marks]
-    first = epochs.index(since_epoch) if since_epoch in epochs else 0
-    return tuple(Cell(mark.epoch, arm) for mark in course.marks[first:] for arm, _ in mark.weights)
+
+def cells_of(course: Course) -> tuple[Cell, ...]:
+    """Give every cell that has had users: each arm in each stretch of constant weights."""
+    return tuple(Cell(mark.epoch, arm) for mark in course.marks for arm, _ in mark.weights)

@@ -11,20 +11,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gateway.domain.rollout import SplitPlan
-from gateway.gates.course import Course, plan_at
+from gateway.gates.course import Course, ladder_state_of, plan_at
 from gateway.gates.experiment import ExperimentState, ExperimentVerdict, Recommendation
 from gateway.gates.experiment_metrics import Measure, measures_of
 from gateway.record.experiment_query import Cell, EpochShares, ExperimentQuery, UnitBlock
 from gateway.report.course_look import cells_of
 from gateway.report.experiment_analysis import Experiment, Traffic, look_days, summarize_experiment, units_per_day
 from gateway.report.experiment_gathering import Gathering
-from gateway.report.experiment_summary import BanditSection, ExperimentSummary, WeightsAt
+from gateway.report.experiment_summary import (
+    BanditSection,
+    ExperimentSummary,
+    LadderRound,
+    LadderSection,
+    WeightsAt,
+)
 from gateway.report.factor_section import with_factors
+from gateway.report.round_gathering import round_of
 from gateway.report.slice_blocks import slice_of, slice_shares
 from gateway.report.words import moment
 
 HISTORY_S = 28 * 86_400.0
 """What users did so long before an experiment explains a part of what they do in it."""
+
+_NOTHING = "nothing is kept yet of how {} is divided; wait a minute, the gateway writes it then"
 
 
 class NothingKeptError(Exception):
@@ -70,7 +79,9 @@ class ExperimentQuestion:
             per_day = units_per_day(self.gathering, now_unix_ms)
             primary = self.gathering.primary
             return with_factors(summary, self.gathering, primary, self.experiment, factors, units_per_day=per_day)
-        return summary if self.course is None else with_bandit(summary, self.course)
+        if self.course is None:
+            return summary
+        return with_ladder(summary, self.course) if self.plan.ladder is not None else with_bandit(summary, self.course)
 
 
 def question_of(
@@ -97,11 +108,20 @@ def question_of(
         NothingKeptError: Nothing is kept yet of how it is divided.
     """
     plan = plan if course is None else plan_at(course)
-    shares = _shares_of(plan, course, epochs, stopped)
+    until = now_unix_ms
+    if course is not None and plan.ladder is not None:
+        asked = round_of(course, unix_ms=now_unix_ms)
+        if asked is None or not asked.epochs:
+            raise NothingKeptError(_NOTHING.format(plan.release))
+        shares, until = list(asked.epochs), asked.until_unix_ms
+        plan = replace(plan, baseline=asked.champion, weights=shares[-1].arms)
+    else:
+        shares = _shares_of(plan, course, epochs, stopped)
     since = max(least_unix_ms, min(each.since_unix_ms for each in shares))
-    cells = cells_of(course) if course is not None else _cells(shares)
+    is_slice = course is not None and plan.bandit is not None
+    cells = cells_of(course) if course is not None and is_slice else _cells(shares)
     metrics = tuple(plan.metrics.values())
-    query = ExperimentQuery(plan.release, cells, metrics, since, now_unix_ms, HISTORY_S)
+    query = ExperimentQuery(plan.release, cells, metrics, since, until, HISTORY_S)
     measures = measures_of(plan.metrics, plan.primary_metric)
     gathered = replace(query, cells=_cells(shares))
     return ExperimentQuestion(
@@ -138,6 +158,33 @@ def with_bandit(summary: ExperimentSummary, course: Course) -> ExperimentSummary
     return replace(summary, verdict=_verdict_of(summary.verdict, course))
 
 
+def with_ladder(summary: ExperimentSummary, course: Course) -> ExperimentSummary:
+    """Give the summary of a ladder: compared is the round under way, or the last one; how far it is comes first."""
+    state = ladder_state_of(course)
+    rounds = [
+        LadderRound(each.number, each.champion, each.challenger, str(each.result), each.sentence)
+        for each in state.results
+    ]
+    if state.challenger is not None:
+        rounds.append(LadderRound(state.number, state.champion, state.challenger, "running", course.sentence))
+    said = course.sentence or f"Round {state.number} has begun: {state.challenger} against {state.champion}."
+    section = LadderSection(state.champion, tuple(rounds), state.waiting, said)
+    summary = replace(summary, ladder=section)
+    if summary.is_withheld:
+        return summary
+    is_over = state.challenger is None
+    what = Recommendation.KEEP_RUNNING
+    if is_over:
+        is_new = course.plan.ladder is not None and state.champion != course.plan.ladder.champion
+        what = Recommendation.SHIP if is_new else Recommendation.STOP
+    at = ExperimentState.BETTER if what is Recommendation.SHIP else ExperimentState.RUNNING
+    at = ExperimentState.NO_DIFFERENCE if what is Recommendation.STOP else at
+    verdict = replace(
+        summary.verdict, state=at, recommendation=what, headline=said, reason=summary.verdict.headline, days_left=None
+    )
+    return replace(summary, verdict=verdict)
+
+
 def _verdict_of(verdict: ExperimentVerdict, course: Course) -> ExperimentVerdict:
     is_over = course.phase == "no_difference"
     return replace(
@@ -158,8 +205,7 @@ def _shares_of(
         return [slice_shares(arms, course.started_unix_ms)]
     ours = [each for each in epochs if each.content in ("", plan.content)]
     if not ours:
-        msg = f"nothing is kept yet of how {plan.release} is divided; wait a minute, the gateway writes it then"
-        raise NothingKeptError(msg)
+        raise NothingKeptError(_NOTHING.format(plan.release))
     return ours
 
 

@@ -172,14 +172,14 @@ async def test_closed_arm_is_looked_at_at_once() -> None:
 
 
 async def test_store_that_is_away() -> None:
-    """Nothing is decided, and it is asked again after a minute."""
+    """Nothing is decided, and it is asked again soon, and then less and less soon."""
     world = World()
     world.source.is_away = True
-    await world.look(None, after_s=1)
+    for after_s in (1, 6, 6, 6, 21):
+        await world.look(None, after_s=after_s)
+    assert len(world.source.looked_at) == 4
     world.source.is_away = False
-    await world.look(turn_to(1_000, 7_000, 1_000), after_s=30)
-    assert world.course.weights["y"] == 3_333
-    await world.look(turn_to(1_000, 7_000, 1_000), after_s=61)
+    await world.look(turn_to(1_000, 7_000, 1_000), after_s=41)
     assert world.course.weights["y"] == 7_333
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from tests.flows.rig.experiments import ask_all, report_of, say_all
 from tests.flows.rig.gateway import gateway
@@ -58,3 +60,55 @@ def test_says_what_is_true(home: Path, sim: ProviderProcess) -> None:
     assert tail["is_worse"] and tail["low"] < 0.05 < tail["high"]
     assert report["verdict"]["recommendation"] == "repair"
     assert not report["ratio_check"]["is_alarm"]
+
+
+KINDS = """
+version: 1
+providers:
+  local: {{base_url: "{base_url}", auth: none}}
+metrics:
+  thumbs: {{kind: binary, role: satisfaction, attribution: 1s}}
+routes:
+  tried:
+    variants: {{a: {{model: a}}, b: {{model: b}}, c: {{model: c}}}}
+    release: {{bandit: {{arms: [a, b, c], reward: thumbs}}}}
+  climbed:
+    variants: {{a: {{model: a}}, b: {{model: b}}, c: {{model: c}}}}
+    release: {{ladder: {{champion: a, challengers: [b, c], primary_metric: thumbs}}}}
+  crossed:
+    variants: {{a: {{model: a}}}}
+    release:
+      factorial:
+        base: a
+        primary_metric: thumbs
+        factors: {{model: {{small: a, big: b}}, temperature: {{low: 0.1, high: 0.9}}}}
+"""
+CELLS = [f"model={model},temperature={heat}" for model in ("small", "big") for heat in ("low", "high")]
+
+
+def test_every_kind_divides_and_reports(home: Path, sim: ProviderProcess) -> None:
+    """A bandit, a ladder and a factorial divide their users, and each is reported on; an arm that is stopped is gone."""
+    arms: dict[str, Counter[str]] = {}
+    with gateway(home, KINDS.format(base_url=sim.base_url)) as running:
+        for route in ("tried", "climbed", "crossed"):
+            answered = asyncio.run(ask_all(running.port, users(400), route=route))
+            asyncio.run(say_all(running.port, answered, lambda arm, chance: [("thumbs", float(chance.random() < 0.8))]))
+            arms[route] = Counter(one.arm for one in answered)
+        assert sorted(arms["tried"]) == ["a", "b", "c"] and min(arms["tried"].values()) > 80
+        assert sorted(arms["climbed"]) == ["a", "b"]
+        assert sorted(arms["crossed"]) == sorted(CELLS) and min(arms["crossed"].values()) > 60
+        stopped = running.sluice("rollback", "tried", "--arm", "b", "--state", str(running.state), "--who", "ana")
+        assert stopped.returncode == 0, stopped.stderr
+        running.until(lambda status: _weights_of(status, "tried")["b"] == 0, 60.0)
+        after = asyncio.run(ask_all(running.port, users(400), route="tried"))
+        assert sorted({one.arm for one in after}) == ["a", "c"]
+        for route, kind in (("tried", "bandit"), ("climbed", "ladder"), ("crossed", "factorial")):
+            report = report_of(running, route)
+            assert (report["kind"], report[kind] is not None) == (kind, True)
+        assert "b was removed" in report_of(running, "tried")["verdict"]["headline"]
+
+
+def _weights_of(status: dict[str, Any], release: str) -> dict[str, float]:
+    """Give percent by arm."""
+    [found] = [one for one in status["steering"]["splits"] if one["release"] == release]
+    return {arm["arm"]: arm["weight_pct"] for arm in found["arms"]}

@@ -31,10 +31,9 @@ async def test_looks_at_every_stretch() -> None:
     assert dict(turn.parts[1])["y"] == 9_000
 
 
-def test_cells_since_an_epoch() -> None:
-    """Of a round that is under way only."""
-    assert cells_of(BANDIT, 2) == (Cell(2, "x"), Cell(2, "y"))
-    assert len(cells_of(BANDIT, 99)) == 4
+def test_cells_of_all_stretches() -> None:
+    """Each arm in each of them."""
+    assert cells_of(BANDIT) == (Cell(1, "x"), Cell(1, "y"), Cell(2, "x"), Cell(2, "y"))
 
 
 async def test_nothing_to_look_at() -> None:
