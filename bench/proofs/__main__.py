@@ -20,6 +20,7 @@ from bench.proofs.controller import prove_controller
 from bench.proofs.experiments import prove_experiments
 from bench.proofs.factorial import prove_factorial
 from bench.proofs.kept import KeptTrials
+from bench.proofs.ladder import prove_ladder
 from bench.proofs.latency import prove_latency
 from bench.proofs.peeking import prove_anytime, prove_peeking
 from bench.proofs.planning import prove_planning
@@ -39,7 +40,12 @@ from bench.rows import Row, render_rows, write_between_markers
 
 DOCS = Path(__file__).parents[2] / "docs"
 DOCUMENT = DOCS / "statistics.md"
-DOCUMENTS = {"bandit": DOCS / "bandits.md", "factorial": DOCS / "factorial.md"}
+DOCUMENTS = {
+    "bandit": DOCS / "bandits.md",
+    "factorial": DOCS / "factorial.md",
+    "ladder": DOCS / "ladders.md",
+    "planning": DOCS / "planning.md",
+}
 """Of the parts that have one of their own."""
 SMOKE_SCALE = 0.01
 
@@ -59,6 +65,7 @@ PARTS: dict[str, Part] = {
     "bandit": prove_bandit,
     "factorial": prove_factorial,
     "planning": prove_planning,
+    "ladder": prove_ladder,
 }
 MANY: dict[str, ManyRuns] = {"scenarios": prove_scenarios, "controller": prove_controller}
 """Parts whose runs are shared among processes."""

@@ -74,7 +74,7 @@ class LadderPlan:
     alpha: float = 0.05
     max_round_s: float = 28 * DAY_S
     on_tie: OnTie = OnTie.CHAMPION
-    margin: float | None = 0.05
+    margin: float | None = 0.02
 
 
 @dataclass(frozen=True, slots=True)

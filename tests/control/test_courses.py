@@ -11,9 +11,10 @@ from gateway.control.controller import Controller
 from gateway.control.courses import begin_course, replanned, turned
 from gateway.control.journal import DecisionKind
 from gateway.control.rollout import Command, CommandKind
-from gateway.domain.adaptive import BanditPlan
+from gateway.domain.adaptive import BanditPlan, LadderPlan
 from gateway.domain.rollout import SplitPlan
-from gateway.gates.course import Course, Turn, is_tiled
+from gateway.gates.course import Course, Part, Turn, is_tiled, ladder_state_of
+from gateway.gates.ladder import first_state, memory_of
 from tests.fakes.rollouts import MortalKeeper, Published, ScriptedRules, ScriptedSource
 
 ARMS = ("x", "y", "z")
@@ -213,3 +214,37 @@ async def test_becomes_a_split_and_comes_back() -> None:
     assert world.controller.standings()["s"].ranges is None
     world.controller.admit({"s": PLAN})
     assert world.course.weights == before.weights
+
+
+LADDER = replace(
+    PLAN,
+    weights=(("x", 5_000), ("y", 5_000), ("z", 0)),
+    bandit=None,
+    primary_metric="thumbs",
+    ladder=LadderPlan("x", ("y", "z")),
+)
+
+
+async def test_new_champion_is_the_baseline() -> None:
+    """Who won gets whoever is not compared, and is what the next challenger is watched against."""
+    world = World()
+    world.controller.admit({"s": LADDER})
+    memory = memory_of(replace(first_state("y", ["z"], unix_ms=5), number=2))
+    parts: tuple[Part, ...] = ((("y", 2_500),), (("z", 2_500),), (("y", 2_500),), (("z", 2_500),))
+    await world.look(Turn(parts, "running", "y wins.", "ladder", memory=memory, is_news=True), after_s=1)
+    standing = world.published.standings["s"]
+    assert (standing.baseline, dict(standing.weights)) == ("y", {"x": 0, "y": 5_000, "z": 5_000})
+    assert world.keeper.journal[-1].kind is DecisionKind.CONCLUDED
+    assert "s" in world.controller.splits and world.controller.splits["s"].baseline == "y"
+
+
+async def test_challengers_come_later() -> None:
+    """A name added to the list waits for its turn; nobody moves."""
+    world = World()
+    world.controller.admit({"s": LADDER})
+    before = world.course
+    weights = (*LADDER.weights, ("w", 0))
+    more = replace(LADDER, weights=weights, contents=(*CONTENTS, ("w", "44")), ladder=LadderPlan("x", ("y", "z", "w")))
+    world.controller.admit({"s": more})
+    assert (world.course.ranges, world.course.epoch) == (before.ranges, before.epoch)
+    assert ladder_state_of(world.course).waiting == ("z", "w")

@@ -87,7 +87,7 @@ CELLS = [f"model={model},temperature={heat}" for model in ("small", "big") for h
 
 
 def test_every_kind_divides_and_reports(home: Path, sim: ProviderProcess) -> None:
-    """A bandit, a ladder and a factorial divide their users, and each is reported on; an arm that is stopped is gone."""
+    """Each kind divides its users and is reported on; an arm that is stopped is gone."""
     arms: dict[str, Counter[str]] = {}
     with gateway(home, KINDS.format(base_url=sim.base_url)) as running:
         for route in ("tried", "climbed", "crossed"):

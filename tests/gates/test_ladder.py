@@ -135,10 +135,10 @@ def test_hold() -> None:
 
 def test_margin() -> None:
     """Arms surely within the margin tie at the end of a week; without a margin, or a mean of 0, they run on."""
-    assert decided(WEEK, LadderRule()) is RoundResult.TIE
+    assert decided(WEEK, LadderRule(margin=0.05)) is RoundResult.TIE
     assert decided(WEEK, LadderRule(margin=0.02)) is RoundResult.RUNNING
     assert decided(WEEK) is RoundResult.RUNNING
-    assert decided(replace(WEEK, champion_mean=0.0), LadderRule()) is RoundResult.RUNNING
+    assert decided(replace(WEEK, champion_mean=0.0), LadderRule(margin=0.05)) is RoundResult.RUNNING
 
 
 def test_tie_of_few() -> None:
@@ -176,6 +176,7 @@ def test_added_later() -> None:
     assert (on.champion, on.challenger, on.number, on.waiting, on.since_unix_ms) == ("terse", "new", 2, (), 5)
     assert rejoined(STATE, ["terse", "new", "bold"], unix_ms=5) == replace(STATE, waiting=("new", "bold"))
     assert rejoined(done, ["terse"], unix_ms=5) == done
+    assert rejoined(done, ["new"], unix_ms=5, removed=frozenset({"new"})).phase is LadderPhase.COMPLETE
 
 
 def test_taken_out() -> None:

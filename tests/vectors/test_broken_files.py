@@ -254,9 +254,9 @@ MEANING: list[tuple[str, str]] = [
     (document(route="limits: {tokens_per_minute: 5}"), "not yet: tokens_per_minute would not limit anything"),
     (document(route="guards: [{kind: moderation, provider: p, action: block}]"), "not yet: nothing would be blocked"),
     (_rollout("stages: [{at: internal}, {at: 100%}]"), "internal_users"),
-    (document(release="{bandit: {arms: [a, b, c], reward: m}}"), "not yet: releases of kind bandit"),
-    (document(release="{ladder: {champion: a, challengers: [b]}}"), "not yet: releases of kind ladder"),
-    (document(release="{factorial: {factors: {x: {y: {}}}, base: a}}"), "not yet: releases of kind factorial"),
+    (document(release="{bandit: {arms: [a, b, c], reward: m}}"), "release.bandit.arms[2]: there is no variant 'c'"),
+    (document(release="{ladder: {champion: a, challengers: [b]}}"), "release.ladder: nothing says who wins"),
+    (document(release="{factorial: {factors: {x: {y: {}}}, base: a}}"), "release.factorial.factors.x"),
 ]
 
 
