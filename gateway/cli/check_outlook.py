@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from math import ceil
 from typing import Any
 
+from gateway.cli.check_experiments import experiment_outlook
 from gateway.domain.default_plan import DAY_S
 from gateway.domain.release import BUCKETS
 from gateway.domain.rollout import Plan, RolloutPlan, Signal, SplitPlan
@@ -203,7 +204,10 @@ def _of_split(plan: SplitPlan, traffic: Traffic) -> Outlook:
     found = (
         "no difference would be found then" if lift is None else f"it would find a difference of {lift * 100:.2g}% then"
     )
-    sentence = f"{plan.route}: a first verdict after {shown_days(days)}; {found}."
+    sentence, is_met = f"{plan.route}: a first verdict after {shown_days(days)}; {found}.", True
+    told = experiment_outlook(plan, traffic)
+    if told is not None:
+        sentence, is_met = told
     lines = (f"  signals, on {arm}:", *(f"    {_signal_line(signal)}" for signal in signals))
     plain = {
         "release": plan.release,
@@ -213,7 +217,7 @@ def _of_split(plan: SplitPlan, traffic: Traffic) -> Outlook:
         "detectable_lift": lift,
         "signals": [asdict(signal) for signal in signals],
     }
-    return Outlook(plan, sentence, True, lines, plain)
+    return Outlook(plan, sentence, is_met, lines, plain)
 
 
 def _plain_stage(outlook: StageOutlook) -> dict[str, Any]:
