@@ -37,8 +37,8 @@ def _of_bandit(plan: SplitPlan, bandit: BanditPlan, traffic: Traffic) -> str:
         )
     )
     return (
-        f"{plan.route}: {len(plan.weights)} arms share the users equally for {counted(days, 'day')}; then most users get"
-        f" what is probably best, and {bandit.explore:.0%} stay divided equally."
+        f"{plan.route}: {len(plan.weights)} arms share the users equally for {counted(days, 'day')}; then most get what"
+        f" is probably best, and {bandit.explore:.0%} stay divided equally."
     )
 
 

@@ -32,7 +32,7 @@ from gateway.stats.srm import sequential
 RATIO_LIMIT = 1_000.0
 LATELY_DAYS = 7
 SEGMENT_ALPHA = 0.05
-MAX_LOOKS = 60
+MAX_LOOKS = 31
 """Days that are looked at: the first, and the last of them."""
 
 

