@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from gateway.domain.release import Reason, Release
 from gateway.domain.table import RoutingTable
@@ -47,6 +48,8 @@ class EpochNotes:
         self._keep = keep
         self._seen: tuple[int, Mapping[str, str]] | None = None
         self._noted: dict[str, tuple[int, str]] = {}
+        # Since when: a store that is away when a table comes into use must not make it younger.
+        self._since: dict[str, tuple[int, str, int]] = {}
 
     def __repr__(self) -> str:
         """Give how many releases are noted."""
@@ -73,12 +76,20 @@ class EpochNotes:
         contents = dict(self._contents())
         if table is None or self._seen == (table.head.version, contents):
             return
-        shares = shares_of(table, contents, since_unix_ms=unix_ms)
+        shares = [self._dated(one) for one in shares_of(table, contents, since_unix_ms=unix_ms)]
         fresh = [one for one in shares if self._noted.get(one.release) != (one.epoch, one.content)]
         if fresh:
             await self._keep(fresh)
         self._noted.update({one.release: (one.epoch, one.content) for one in fresh})
         self._seen = (table.head.version, contents)
+
+    def _dated(self, shares: EpochShares) -> EpochShares:
+        """Give shares with the time at which they were first seen."""
+        epoch, content, since = self._since.get(shares.release, (-1, "", 0))
+        if (epoch, content) != (shares.epoch, shares.content):
+            since = shares.since_unix_ms
+            self._since[shares.release] = (shares.epoch, shares.content, since)
+        return replace(shares, since_unix_ms=since)
 
 
 def shares_of(table: RoutingTable, contents: Mapping[str, str], *, since_unix_ms: int) -> list[EpochShares]:

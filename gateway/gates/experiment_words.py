@@ -138,7 +138,9 @@ def arm_sentence(
     """Say what is to be thought of an arm, how sure, and what next."""
     primary = next((each for each in effects if each.question is Question.PRIMARY), None)
     harms = [each for each in effects if each.question is Question.GUARDRAIL and each.is_worse]
-    said = "" if primary is None else f"{noun(primary.metric)} {lift(primary) or difference(primary, primary.effect)}"
+    said = ""
+    if primary is not None and primary.is_enough:
+        said = f"{noun(primary.metric)} {lift(primary) or difference(primary, primary.effect)}"
     hurt = ", ".join(f"{noun(each.metric)} {difference(each, each.effect)}" for each in harms)
     match state:
         case ExperimentState.BETTER if what is Recommendation.SHIP:

@@ -17,7 +17,7 @@ from gateway.gates.experiment import (
     RatioCheck,
     SegmentEffect,
 )
-from gateway.gates.experiment_effects import EffectRule, Sample, detectable, effect_of, lift_ends
+from gateway.gates.experiment_effects import LEAST_UNITS, EffectRule, Sample, detectable, effect_of, lift_ends
 from gateway.gates.experiment_metrics import Measure
 from gateway.gates.experiment_verdict import DAY_S, ArmEvidence, ExperimentRule, decide_experiment, told
 from gateway.gates.experiment_words import effect_sentence
@@ -199,6 +199,8 @@ def _looks(gathering: Gathering, experiment: Experiment, rule: EffectRule) -> It
         return
     for arm in experiment.candidates:
         for day, found, n in gathering.looks(arm):
+            if n < 2 * LEAST_UNITS:
+                continue
             one = effect_of(primary, arm, experiment.baseline, found, Sample(n, 0), rule)
             yield DayLook(arm, _date(day), n, one.effect, one.low, one.high)
 

@@ -70,6 +70,8 @@ def lift_of(effect: Effect) -> str:
     """Give the lift with its interval; the difference where there is no lift."""
     if effect.lift is None:
         return difference_of(effect)
+    if not effect.is_enough:
+        return _signed(effect.lift)
     ends = (effect.lift_low, effect.lift_high)
     return f"{_signed(effect.lift)} ({_signed(ends[0])} to {_signed(ends[1])})"
 

@@ -30,6 +30,9 @@ from gateway.report.round_gathering import round_of
 from gateway.report.slice_blocks import slice_of, slice_shares
 from gateway.report.words import moment
 
+GRACE_MS = 60_000
+"""A table is in use a little before anybody notes it; what is older than this is of another life of the same number."""
+
 HISTORY_S = 28 * 86_400.0
 """What users did so long before an experiment explains a part of what they do in it."""
 
@@ -121,7 +124,7 @@ def question_of(
     is_slice = course is not None and plan.bandit is not None
     cells = cells_of(course) if course is not None and is_slice else _cells(shares)
     metrics = tuple(plan.metrics.values())
-    query = ExperimentQuery(plan.release, cells, metrics, since, until, HISTORY_S)
+    query = ExperimentQuery(plan.release, cells, metrics, max(0, since - GRACE_MS), until, HISTORY_S)
     measures = measures_of(plan.metrics, plan.primary_metric)
     gathered = replace(query, cells=_cells(shares))
     return ExperimentQuestion(

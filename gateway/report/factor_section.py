@@ -61,7 +61,8 @@ def with_factors(
     )
     return replace(
         summary,
-        verdict=said,
+        # Its headline says why already.
+        verdict=replace(said, reason=""),
         effects=harmful,
         looks=(),
         segments=(),

@@ -36,9 +36,11 @@ class Notes:
 
     def __init__(self, table: RoutingTable | None) -> None:
         self.table, self.contents, self.kept = table, {"s": "c1"}, list[list[EpochShares]]()
-        self.is_away = False
+        self.is_away, self.published_ms = False, 77
         self.notes = EpochNotes(
-            table=lambda: (self.table, 77), contents=lambda: self.contents, keep=lambda rows: self._keep(list(rows))
+            table=lambda: (self.table, self.published_ms),
+            contents=lambda: self.contents,
+            keep=lambda rows: self._keep(list(rows)),
         )
 
     async def _keep(self, rows: list[EpochShares]) -> None:
@@ -95,3 +97,14 @@ async def test_before_the_first_table() -> None:
     world = Notes(None)
     await world.notes.note()
     assert world.kept == []
+
+
+async def test_as_old_as_it_is() -> None:
+    """A store that was away makes no epoch younger, whatever tables came since."""
+    world = Notes(table_of(SPLIT))
+    world.is_away = True
+    with pytest.raises(StoreError):
+        await world.notes.note()
+    world.is_away, world.table, world.published_ms = False, table_of(SPLIT, version=2), 99
+    await world.notes.note()
+    assert world.kept == [[SHARES]]

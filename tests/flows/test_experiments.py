@@ -105,6 +105,7 @@ def test_every_kind_divides_and_reports(home: Path, sim: ProviderProcess) -> Non
         for route, kind in (("tried", "bandit"), ("climbed", "ladder"), ("crossed", "factorial")):
             report = report_of(running, route)
             assert (report["kind"], report[kind] is not None) == (kind, True)
+            assert sum(arm["n_units"] for arm in report["arms"]) > (20 if kind == "bandit" else 399)
         assert "b was removed" in report_of(running, "tried")["verdict"]["headline"]
 
 

@@ -12,7 +12,7 @@ from gateway.gates.course import Course, CourseMark
 from gateway.gates.experiment import Recommendation
 from gateway.record.experiment_query import Cell, EpochShares
 from gateway.report.experiment_analysis import Traffic
-from gateway.report.experiment_question import NothingKeptError, question_of
+from gateway.report.experiment_question import GRACE_MS, NothingKeptError, question_of
 from tests.fakes.experiment_blocks import DAY_MS, START_DAY, THUMBS, Split, Truth
 
 START_MS = START_DAY * DAY_MS
@@ -50,9 +50,10 @@ def test_epochs_of_this_content() -> None:
     later = replace(HALF, epoch=3, since_unix_ms=START_MS + DAY_MS)
     question = question_of(PLAN, None, [older, HALF, later], stopped={}, now_unix_ms=NOW_MS)
     assert question.query.cells == (Cell(0, "old"), Cell(0, "new"), Cell(3, "old"), Cell(3, "new"))
-    assert (question.query.since_unix_ms, question.query.until_unix_ms) == (START_MS, NOW_MS)
+    assert (question.query.since_unix_ms, question.query.until_unix_ms) == (START_MS - GRACE_MS, NOW_MS)
+    assert question.experiment.since_unix_ms == START_MS
     fresh = question_of(PLAN, None, [HALF], stopped={}, least_unix_ms=NOW_MS - 5, now_unix_ms=NOW_MS)
-    assert fresh.query.since_unix_ms == NOW_MS - 5
+    assert fresh.experiment.since_unix_ms == NOW_MS - 5
 
 
 def test_nothing_is_kept_yet() -> None:
