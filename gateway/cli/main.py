@@ -30,7 +30,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("resume", "let a paused or rolled-back rollout go on"),
     ("rollback", "give a rollout's candidate nothing, whatever else is down"),
     ("approve", "say yes where a rollout's stage asks a person"),
-    ("plan", "users and days that an experiment needs and what it can find; or what a shadow would cost"),
+    ("plan", "users and days that an experiment needs, and what it can find; or what a shadow would cost"),
     ("report", "report on an experiment, a rollout or a shadow: the verdict first, then the evidence"),
     ("reload", "have a running gateway read its configuration again"),
     ("restart", "replace a running gateway's workers one by one"),

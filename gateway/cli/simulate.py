@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gateway.simulator.world.trial import Trial
 
 NAME = "simulate"
-HELP = "run a rollout through a described population on a virtual clock"
+HELP = "run a rollout or an experiment through a described population on a virtual clock"
 
 SCENARIOS = Path("configs/scenarios")
 """Where a scenario's bare name is looked for, below the working directory."""
@@ -97,7 +97,7 @@ def choose_plan(plans: Mapping[str, Plan], config: str, route: str | None) -> Pl
         named = ", ".join(sorted(plan.route for plan in plans.values()))
         problem, remedy = f"route {route!r} has nothing to simulate", f"these have: {named}"
     else:
-        problem, remedy = "there is nothing to simulate", "give a route a rollout or a split"
+        problem, remedy = "there is nothing to simulate", "give a route a rollout or an experiment"
     raise ConfigError([Finding(config, 1, 1, "routes", problem, remedy)])
 
 

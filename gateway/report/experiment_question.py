@@ -95,6 +95,7 @@ def question_of(
     stopped: Mapping[str, str],
     least_unix_ms: int = 0,
     now_unix_ms: int,
+    measures: Sequence[Measure] | None = None,
 ) -> ExperimentQuestion:
     """
     Give what has to be read, and how.
@@ -106,6 +107,7 @@ def question_of(
         stopped: Arm to when and why it was stopped.
         least_unix_ms: Users who came before are left out.
         now_unix_ms: Up to here.
+        measures: The primary metric's first; None for all there are.
 
     Raises:
         NothingKeptError: Nothing is kept yet of how it is divided.
@@ -125,7 +127,7 @@ def question_of(
     cells = cells_of(course) if course is not None and is_slice else _cells(shares)
     metrics = tuple(plan.metrics.values())
     query = ExperimentQuery(plan.release, cells, metrics, max(0, since - GRACE_MS), until, HISTORY_S)
-    measures = measures_of(plan.metrics, plan.primary_metric)
+    measures = measures_of(plan.metrics, plan.primary_metric) if measures is None else tuple(measures)
     gathered = replace(query, cells=_cells(shares))
     return ExperimentQuestion(
         plan=plan,

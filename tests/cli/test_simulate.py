@@ -85,7 +85,7 @@ def test_wrong_files_say_where(
 
 def test_routes_are_chosen() -> None:
     """With nothing to simulate, or nothing on that route, it says so."""
-    with pytest.raises(ConfigError, match="there is nothing to simulate; give a route a rollout or a split"):
+    with pytest.raises(ConfigError, match="there is nothing to simulate; give a route a rollout or an experiment"):
         simulate.choose_plan({}, "f.yaml", None)
 
 

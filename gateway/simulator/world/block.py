@@ -68,6 +68,7 @@ class Drawer:
         crowd: Crowd,
         *,
         roles: Sequence[str],
+        names: Sequence[str] = (),
         metrics: Sequence[str],
         chance: np.random.Generator,
     ) -> None:
@@ -78,12 +79,13 @@ class Drawer:
             scenario: What is drawn.
             crowd: Who asks.
             roles: By arm, `baseline` or `candidate`.
+            names: By arm, where the scenario may describe it by name.
             metrics: The scenario's word for each metric; an empty one is never said anything about.
             chance: The dice.
         """
         self._scenario = scenario
         self._crowd = crowd
-        self._roles = roles
+        self._arms = list(zip(roles, names or [""] * len(roles), strict=True))
         self._voices = Voices(scenario.population, crowd, metrics, chance)
         self._chance = chance
 
@@ -102,7 +104,7 @@ class Drawer:
         users = self._crowd.draw(int(counts.sum()))
         at_ms = np.repeat(minutes * MINUTE_MS, counts) + self._chance.integers(0, MINUTE_MS, len(users))
         at_ms.sort()
-        treatments = tuple(self._scenario.treatment(role, fault_s) for role in self._roles)
+        treatments = tuple(self._scenario.treatment(role, fault_s, name) for role, name in self._arms)
         fails = self._happens(users, treatments, ERRORS, "errors")
         if population.persistent:
             failing = self._chance.random(len(users)) < population.persistent_errors
@@ -161,7 +163,8 @@ def end_of_block(scenario: Scenario, minute: int, *, faults_from: int | None) ->
 
 def metric_keys(scenario: Scenario, metrics: Mapping[str, Metric]) -> list[str]:
     """Give the scenario's word for each metric: its name, else its role, else nothing."""
-    known = {*scenario.baseline.opinions, *scenario.candidate.opinions}
+    described = (scenario.baseline, scenario.candidate, *scenario.arms.values())
+    known = {name for treated in described for name in treated.opinions}
     return [
         name if name in known else str(metric.role) if metric.role in known else "" for name, metric in metrics.items()
     ]

@@ -7,6 +7,8 @@ by the person's number. Buckets come from the real hash.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -38,8 +40,27 @@ class Crowd:
     """
 
     def __init__(
-        self, population: Population, *, salt: str, n_kinds: int, seed: int, chance: np.random.Generator
+        self,
+        population: Population,
+        *,
+        salt: str,
+        n_kinds: int,
+        seed: int,
+        chance: np.random.Generator,
+        slot_of: Callable[[int], int] = slot_of,
     ) -> None:
+        """
+        Have those come who are there at first.
+
+        Args:
+            population: Who they are.
+            salt: The release's name.
+            n_kinds: Kinds of chance.
+            seed: Their names follow from it.
+            chance: The dice.
+            slot_of: From a salted hash to a bucket.
+        """
+        self._slot_of = slot_of
         self._population = population
         self._salt = salt
         self._seed = seed
@@ -96,7 +117,7 @@ class Crowd:
         population, chance, first = self._population, self._chance, len(self)
         drawn = [unit_hash_of(self._salt, f"user-{self._seed}-{first + k}") for k in range(n)]
         self.hashes = np.concatenate([self.hashes, np.array(drawn, np.uint64)])
-        self.slots = np.concatenate([self.slots, np.array([slot_of(each) for each in drawn], np.int16)])
+        self.slots = np.concatenate([self.slots, np.array([self._slot_of(each) for each in drawn], np.int16)])
         ranks = chance.integers(0, RANKS, (len(self.ranks), n), dtype=np.int16)
         self.ranks = np.concatenate([self.ranks, ranks], axis=1)
         for name, shares in population.segments.items():

@@ -7,10 +7,23 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-SHARES = ("rolled_back", "stepped_back", "paused", "completed", "unfinished", "alerted", "reacted")
+SHARES = (
+    "rolled_back",
+    "stepped_back",
+    "paused",
+    "completed",
+    "unfinished",
+    "alerted",
+    "reacted",
+    "shipped",
+    "shipped_wrong",
+    "decided",
+    "best_ahead",
+    "best_share",
+)
 """Quantities that are a share of the runs."""
 
-DURATIONS = ("detect_median", "detect_p90", "complete_median")
+DURATIONS = ("detect_median", "detect_p90", "complete_median", "decide_median")
 """Quantities that are a time."""
 
 COUNTS = ("users_harmed_median", "users_harmed_p90", "requests_harmed_median", "requests_harmed_p90")

@@ -7,7 +7,7 @@ block ends: the sums are the same, and a minute costs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -18,11 +18,13 @@ from gateway.domain.metric import Metric, MetricKind
 from gateway.domain.rollout import GateName, Plan, StageKind
 from gateway.gates.evidence import Compared, EpochUnits, Evidence, InternalEvidence, ShadowEvidence, compared_of
 from gateway.gates.shadow_verdict import ShadowState
+from gateway.record.experiment_query import Cell, UnitBlock
 from gateway.simulator.world.block import MINUTE_MS, Block
 from gateway.simulator.world.counted import HeardRows
 from gateway.simulator.world.crowd import Crowd, Numbers
 from gateway.simulator.world.layout import Layout
 from gateway.simulator.world.said import CATASTROPHIC, Flags
+from gateway.simulator.world.units import REQUEST_SUMS, StretchRows, merged
 from gateway.stats.strata import ArmColumns, StratumColumns, compare_columns
 
 _ASKED_SOON_S = 300.0
@@ -159,6 +161,46 @@ class Exposed:
         if rollout.is_last or rollout.dwelt_s < rollout.at.min_duration_s - _ASKED_SOON_S:
             return exposed
         return self._with_metrics(exposed, rollout, units)
+
+    def block(self, cells: Sequence[Cell], *, starts_unix_ms: int) -> UnitBlock:
+        """
+        Give what everybody did and said in these cells, as the store would; by stretches, not by days.
+
+        Args:
+            cells: Whom it is about.
+            starts_unix_ms: The wall clock at the first minute.
+        """
+        index = {cell: at for at, cell in enumerate(cells)}
+        rows = [
+            rows
+            for layout, sums in sorted(self._sums.items())
+            for rows in self._rows_of(layout, sums, index, starts_unix_ms)
+        ]
+        return merged(rows, self._crowd.hashes.view(np.int64), [metric.name for metric in self._metrics])
+
+    def _rows_of(
+        self, layout: int, sums: _Sums, index: Mapping[Cell, int], starts_unix_ms: int
+    ) -> Iterator[StretchRows]:
+        epoch, since = self._layouts[layout].epoch, starts_unix_ms + sums.since_minute * MINUTE_MS
+        # Whoever came since the last settling is in no sum yet.
+        n_people = min(len(self._crowd), len(sums.requests))
+        arms = self._layouts[layout].arm_of[self._crowd.slots[:n_people]]
+        for arm, name in enumerate(self._names):
+            cell = index.get(Cell(epoch, name))
+            if cell is None:
+                continue
+            # Who speaks of an arm without having asked in this stretch did so in the one before, of the same epoch.
+            people = np.flatnonzero((arms == arm) & (sums.requests[:n_people] > 0))
+            yield StretchRows(
+                people,
+                cell,
+                since,
+                {each: getattr(sums, field)[people] for each, field in REQUEST_SUMS.items()},
+                tuple(
+                    (sums.said[at][people], sums.sums[at][people], sums.tails[at][people])
+                    for at in range(len(sums.said))
+                ),
+            )
 
     def _with_metrics(self, exposed: Evidence, rollout: Rollout, units: Mapping[int, _Units]) -> Evidence:
         plan = rollout.plan

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -76,8 +77,13 @@ def candidates_of(plan: Plan) -> tuple[str, ...]:
 
 def _split_release_of(plan: SplitPlan) -> Release:
     names = [name for name, _ in plan.weights]
-    ranges = allocate([weight for _, weight in plan.weights], baseline=names.index(plan.baseline))
+    factors = () if plan.factorial is None else tuple((name, len(levels)) for name, levels in plan.factorial.factors)
+    if factors:
+        edges = [0, *accumulate(weight for _, weight in plan.weights)]
+        ranges = tuple(SlotRange(*edge, index) for index, edge in enumerate(pairwise(edges)))
+    else:
+        ranges = allocate([weight for _, weight in plan.weights], baseline=names.index(plan.baseline))
     arms = tuple(
         Arm(name, Role.BASELINE if name == plan.baseline else Role.CANDIDATE, weight) for name, weight in plan.weights
     )
-    return Release(plan.release, ReleaseKind.SPLIT, Unit.USER, arms, ranges)
+    return Release(plan.release, plan.kind, Unit.USER, arms, ranges, factors=factors)

@@ -161,7 +161,9 @@ class Scenario:
         settles_s: How long it is watched after it is complete, or waits for a person who never comes.
         population: The people.
         baseline: How the baseline treats them.
-        candidate: How the candidate does.
+        candidate: How the candidate does, and every arm of an experiment but the baseline that `arms` has not.
+        arms: How arms of an experiment do that are described by name. Of a factorial also by `factor=level`, for every
+            combination with that level; what is described later is laid over.
         faults: In the order of their times.
         people: Those in charge.
         expect: What is expected of many runs: a quantity of `summary.QUANTITIES`, and a bound such as `>= 95%`.
@@ -174,23 +176,38 @@ class Scenario:
     population: Population = Population()
     baseline: Treatment = Treatment()
     candidate: Treatment = Treatment()
+    arms: Mapping[str, Treatment] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     people: People = People()
     expect: Mapping[str, str] = field(default_factory=dict)
 
-    def treatment(self, arm: str, at_s: float | None) -> Treatment:
+    def treatment(self, role: str, at_s: float | None, arm: str = "") -> Treatment:
         """
         Give how an arm treats people at a time.
 
         Args:
-            arm: `baseline` or `candidate`.
+            role: `baseline` or `candidate`.
             at_s: From the hour in which the candidate first gets users; None before it.
+            arm: Its name, where the scenario describes arms by name.
         """
-        treated = self.baseline if arm == "baseline" else self.candidate
+        treated = self.described(arm) or (self.baseline if role == "baseline" else self.candidate)
         for fault in self.faults:
-            if at_s is not None and fault.strikes(arm, at_s):
+            if at_s is not None and fault.strikes(role, at_s):
                 treated = _stricken(treated, fault.changes)
         return treated
+
+    def described(self, arm: str) -> Treatment | None:
+        """
+        Give how an arm does that is described by name, or by a level of its own; None of others.
+
+        >>> Scenario("s", arms={"prompt=kind": Treatment(errors=0.5)}).described("prompt=kind,model=big").errors
+        0.5
+        """
+        if arm in self.arms:
+            return self.arms[arm]
+        levels = set(arm.split(","))
+        fitting = [treated for name, treated in self.arms.items() if "=" in name and set(name.split(",")) <= levels]
+        return fitting[-1] if fitting else None
 
     def edges_s(self) -> tuple[float, ...]:
         """Give the times at which a fault begins or ends, in order."""

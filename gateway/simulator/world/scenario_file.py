@@ -136,6 +136,9 @@ class ScenarioSection(Section):
     population: PopulationSection = PopulationSection()
     baseline: TreatmentSection = TreatmentSection()
     candidate: TreatmentSection = TreatmentSection()
+    arms: dict[str, TreatmentSection] = Field(
+        default_factory=dict, description="Of an experiment: by arm, or by `factor=level`; what differs from baseline."
+    )
     faults: list[FaultSection] = Field(default_factory=list)
     people: PeopleSection = PeopleSection()
     expect: dict[str, str] = Field(default_factory=dict, description="Bounds, as rolled_back: '>= 95%'.")
@@ -264,6 +267,7 @@ def _scenario_of(section: ScenarioSection, name: str) -> Scenario:
         population=_population_of(section.population),
         baseline=baseline,
         candidate=candidate,
+        arms={arm: _treatment_of(each, baseline) for arm, each in section.arms.items()},
         faults=tuple(faults),
         people=People(_maybe(people.approve_after), _maybe(people.resume_after), _maybe(people.promote_after)),
         expect=dict(section.expect),

@@ -9,7 +9,9 @@ from math import ceil
 
 from gateway.control.journal import DecisionKind
 from gateway.control.rollout import RolloutPhase
-from gateway.domain.rollout import Plan, RolloutPlan
+from gateway.domain.release import BUCKETS
+from gateway.domain.rollout import Plan, RolloutPlan, SplitPlan
+from gateway.simulator.world.answers import SHIP, best_of, truths_of
 from gateway.simulator.world.expectation import QUANTITIES, Expectation, parse_expectation
 from gateway.simulator.world.scenario import Scenario
 from gateway.simulator.world.trial import Trial
@@ -103,7 +105,8 @@ def summarize(plan: Plan, scenario: Scenario, trials: Sequence[Trial]) -> TrialS
     if not trials:
         msg = "no runs, nothing to say"
         raise ValueError(msg)
-    values = {name: _VALUES[name](trials) for name in QUANTITIES}
+    values = {name: _VALUES[name](trials) for name in QUANTITIES if name in _VALUES}
+    values |= experiment_values(plan, scenario, trials)
     checked = []
     for quantity, text in scenario.expect.items():
         expectation = parse_expectation(quantity, text)
@@ -122,6 +125,33 @@ def summarize(plan: Plan, scenario: Scenario, trials: Sequence[Trial]) -> TrialS
         checked=tuple(checked),
         trials=tuple(trials),
     )
+
+
+def experiment_values(plan: Plan, scenario: Scenario, trials: Sequence[Trial]) -> dict[str, float | None]:
+    """
+    Give what an experiment's runs came to; nothing but None of rollouts, and of what the scenario does not describe.
+
+    An arm is wrong that is no better than the baseline; the best one is whichever the scenario says.
+    """
+    values: dict[str, float | None] = dict.fromkeys(_OF_EXPERIMENTS)
+    if not isinstance(plan, SplitPlan) or any(trial.answer is None for trial in trials):
+        return values
+    truths, last = truths_of(plan, scenario), [trial.answers[-1] for trial in trials]
+    shipped = [each.arm for each in last if each.what == SHIP or each.what == "complete"]
+    values["shipped"] = len(shipped) / len(trials)
+    values["decided"] = sum(each.is_final for each in last) / len(trials)
+    values["decide_median"] = quantile_of([each for trial in trials if (each := trial.decided_s) is not None], 0.5)
+    if truths:
+        best, base = best_of(truths), truths.get(plan.baseline, 0.0)
+        wrong = [arm for arm in shipped if arm != plan.baseline and truths.get(arm, 0.0) <= base]
+        values["shipped_wrong"] = len(wrong) / len(trials)
+        values["best_ahead"] = sum(each.arm in best for each in last) / len(trials)
+        shares = [sum(buckets for arm, buckets in each.weights if arm in best) / BUCKETS for each in last]
+        values["best_share"] = quantile_of(shares, 0.5)
+    return values
+
+
+_OF_EXPERIMENTS = ("shipped", "shipped_wrong", "decided", "best_ahead", "best_share", "decide_median")
 
 
 def quantile_of(values: Sequence[float], share: float) -> float | None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from gateway.domain.rollout import Plan, RolloutPlan
+from gateway.simulator.world.answers import DayAnswer
 from gateway.simulator.world.expectation import COUNTS, DURATIONS, SHARES
 from gateway.simulator.world.scenario import Scenario
 from gateway.simulator.world.summary import TrialSummary, quantile_of
+from gateway.simulator.world.trial import Trial
+
+SHOWN_DAYS = (1, 3, 7, 14, 21, 28, 42, 60)
 
 _PHASES = {
     "complete": "reach everybody",
@@ -29,6 +34,7 @@ def render_text(plan: Plan, scenario: Scenario, summary: TrialSummary) -> str:
         [sentence_of(summary)],
         [f"Scenario: {scenario.describes}"] if scenario.describes else [],
         _stage_lines(summary),
+        _answer_lines(summary),
         _cost_lines(summary),
         _silence_lines(plan, scenario),
         [
@@ -41,6 +47,8 @@ def render_text(plan: Plan, scenario: Scenario, summary: TrialSummary) -> str:
 
 def sentence_of(summary: TrialSummary) -> str:
     """Give the verdict: what, how sure, what next."""
+    if all(trial.answers for trial in summary.trials):
+        return _experiment_sentence(summary)
     end, share = next(iter(summary.ends.items()))
     outcome = _PHASES.get(end, f"end {end}")
     runs = f"{summary.n_runs} runs" if summary.n_runs > 1 else "run"
@@ -60,6 +68,70 @@ def sentence_of(summary: TrialSummary) -> str:
         missed = ", ".join(f"{each.expectation.quantity} {each.expectation.text}" for each in unmet)
         return f"{what}{how}. Not as expected: {missed}."
     return f"{what}{how}.{' As expected.' if summary.checked else ''}"
+
+
+def _experiment_sentence(summary: TrialSummary) -> str:
+    """Say what an experiment says of itself in the end, how soon, and whether that is so."""
+    said = Counter(_said(trial.answers[-1]) for trial in summary.trials).most_common(1)[0]
+    runs = f"{summary.n_runs} runs" if summary.n_runs > 1 else "the run"
+    parts = [f"In {summary.scenario}, {_percent(said[1] / summary.n_runs)} of {runs} of {summary.release} {said[0]}"]
+    median, wrong = summary.values["decide_median"], summary.values["shipped_wrong"]
+    if median is not None:
+        parts.append(f"the middle run has something to act on after {duration_of(median)}")
+    if wrong is not None:
+        parts.append("none ships an arm that is no better" if not wrong else f"{_percent(wrong)} ship a wrong arm")
+    unmet = [f"{each.expectation.quantity} {each.expectation.text}" for each in summary.checked if not each.is_met]
+    end = f" Not as expected: {', '.join(unmet)}." if unmet else " As expected." if summary.checked else ""
+    return f"{'; '.join(parts)}.{end}"
+
+
+def _said(answer: DayAnswer) -> str:
+    """
+    Give what an experiment says, as a verb.
+
+    >>> _said(DayAnswer(14, "ship", "concise", "", ()))
+    'say to ship concise'
+    """
+    of = f" {answer.arm}" if answer.arm else ""
+    return {
+        "ship": f"say to ship{of}",
+        "stop": "say to stop",
+        "repair": "say to repair first",
+        "keep_running": "cannot tell yet",
+        "exploring": "are still exploring",
+        "exploiting": f"have{of} ahead",
+        "no_difference": "see no difference worth having",
+        "running": f"are still climbing, with{of} as champion",
+        "held": "wait for a person",
+        "complete": f"end with{of} as champion",
+    }.get(answer.what, f"say {answer.what}")
+
+
+def _answer_lines(summary: TrialSummary) -> list[str]:
+    """Give what is said on some days, in how many runs; and what arms have in the end."""
+    if not all(trial.answers for trial in summary.trials):
+        return []
+    longest = max(len(trial.answers) for trial in summary.trials)
+    days = [day for day in SHOWN_DAYS if day < longest] + [longest]
+    at = {day: [_on(trial, day) for trial in summary.trials] for day in days}
+    words = dict.fromkeys(_said(each) for answers in at.values() for each in answers)
+    rows: list[tuple[str, ...]] = [("on day", *(str(day) for day in days))]
+    for word in words:
+        shares = [sum(_said(each) == word for each in at[day]) / summary.n_runs for day in days]
+        rows.append((word, *(_percent(share) if share else "–" for share in shares)))
+    arms = [arm for arm, _ in summary.trials[0].answers[-1].weights]
+    held = {arm: [dict(trial.answers[-1].weights).get(arm, 0) / 100 for trial in summary.trials] for arm in arms}
+    ends: list[tuple[str, ...]] = [("arm", "users in the end", "from", "to")]
+    ends += [
+        (arm, f"{quantile_of(each, 0.5) or 0:.1f} %", f"{min(each):.1f} %", f"{max(each):.1f} %")
+        for arm, each in held.items()
+    ]
+    return [*_columns(rows), "", *_columns(ends)]
+
+
+def _on(trial: Trial, day: int) -> DayAnswer:
+    """Give what a run said on a day; what it said last, if it was over."""
+    return trial.answers[min(day, len(trial.answers)) - 1]
 
 
 def plain_of(summary: TrialSummary) -> dict[str, Any]:
@@ -110,6 +182,16 @@ def _plain_trial(trial: Any) -> dict[str, Any]:
         "users_harmed": trial.harm.harmed,
         "requests_harmed": trial.harm.requests,
         "weights": [[minute, weight / 100] for minute, weight in trial.weights],
+        "answers": [
+            {
+                "day": each.day,
+                "says": each.what,
+                "arm": each.arm,
+                "sentence": each.sentence,
+                "weights": {arm: buckets / 100 for arm, buckets in each.weights},
+            }
+            for each in trial.answers
+        ],
         "decisions": [
             {
                 "minute": each.minute,

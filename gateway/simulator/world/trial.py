@@ -17,8 +17,9 @@ from gateway.control.journal import DecisionKind, Entry
 from gateway.control.keep import MemoryKeeper
 from gateway.control.real_rules import GateRules
 from gateway.control.rollout import Command, CommandKind, RolloutPhase
-from gateway.domain.rollout import Comparison, Plan
+from gateway.domain.rollout import Comparison, Plan, SplitPlan
 from gateway.gates.watch import Watch
+from gateway.simulator.world.answers import DayAnswer, answer_of
 from gateway.simulator.world.scenario import Fault, People, Scenario
 from gateway.simulator.world.world import Harm, World
 
@@ -26,6 +27,7 @@ STARTS_UNIX_MS = 1_767_571_200_000
 """A Monday, 5 January 2026, midnight UTC: when every run begins."""
 
 MINUTE_S = 60
+MINUTES_PER_DAY = 1_440
 _ENDED = frozenset({RolloutPhase.ROLLED_BACK, RolloutPhase.FINISHED})
 _REACTIONS = frozenset({DecisionKind.ROLLED_BACK, DecisionKind.STEPPED_BACK, DecisionKind.PAUSED, DecisionKind.STOPPED})
 
@@ -70,7 +72,7 @@ class Trial:
 
     Attributes:
         seed: It was drawn from.
-        phase: Where the rollout stood at the end; `running` or `stopped` of a split.
+        phase: Where the rollout stood at the end; `running` or `stopped` of an experiment.
         stage: Label of the stage it had come to.
         minutes: How long it was.
         weights: (minute, candidate's buckets) whenever they changed.
@@ -78,6 +80,7 @@ class Trial:
         harm: What the candidate did to people.
         harm_from_minute: When what is wrong began: the first fault, else the first users of the candidate; None
             when neither came.
+        answers: Of an experiment: what was said at the end of each day.
     """
 
     seed: int
@@ -88,6 +91,17 @@ class Trial:
     decisions: tuple[Decision, ...]
     harm: Harm
     harm_from_minute: int | None
+    answers: tuple[DayAnswer, ...] = ()
+
+    @property
+    def answer(self) -> DayAnswer | None:
+        """Give what an experiment said last; None of rollouts."""
+        return self.answers[-1] if self.answers else None
+
+    @property
+    def decided_s(self) -> float | None:
+        """Give the seconds until an experiment first said something to act on; None where it never did."""
+        return next((86_400.0 * each.day for each in self.answers if each.is_final), None)
 
     @property
     def reaction(self) -> Decision | None:
@@ -149,6 +163,7 @@ class _Run:
     seed: int
     _weights: list[tuple[int, int]] = field(default_factory=list)
     _waiting: _Waiting = field(default_factory=_Waiting)
+    _answers: list[DayAnswer] = field(default_factory=list)
 
     async def run(self) -> Trial:
         """Run it to its end."""
@@ -169,11 +184,22 @@ class _Run:
             self._note_weight(world.minute, world.candidate_weight)
             phase = self._phase_of(controller)
             await self._let_people_act(controller, phase, world.minute)
+            if isinstance(self.plan, SplitPlan) and world.minute % MINUTES_PER_DAY == 0:
+                day = world.minute // MINUTES_PER_DAY
+                said = answer_of(self.plan, world, controller, day=day, unix_ms=clock.unix_ms())
+                self._answers.append(said)
+                if self._is_acted_upon(day):
+                    break
             if phase in _ENDED or (
                 self._is_settling(phase) and self._waited_s(world.minute) >= self.scenario.settles_s
             ):
                 break
         return self._trial(world, controller, keeper)
+
+    def _is_acted_upon(self, day: int) -> bool:
+        """Tell whether an experiment has said for long enough what to do: people end it."""
+        since = next((each.day for each in self._answers if each.is_final), None)
+        return since is not None and 86_400.0 * (day - since) >= self.scenario.settles_s
 
     def _is_settling(self, phase: RolloutPhase | None) -> bool:
         """Tell whether nothing is to come but trips: it is complete, or waits for a person who never comes."""
@@ -212,6 +238,7 @@ class _Run:
             decisions=tuple(_decision_of(each) for each in reversed(entries)),
             harm=world.harm(),
             harm_from_minute=self._harm_from(world),
+            answers=tuple(self._answers),
         )
 
     def _harm_from(self, world: World) -> int | None:

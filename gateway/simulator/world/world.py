@@ -7,17 +7,22 @@ the others are a number, and durations and costs come from a sample of people.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from gateway.assign.bucketing import slot_in
 from gateway.control.rollout import Rollout
 from gateway.domain.release import Role
 from gateway.domain.rollout import Plan
 from gateway.domain.standing import Standing
+from gateway.gates.course import Course, Turn
 from gateway.gates.evidence import Evidence, InternalEvidence
 from gateway.gates.facts import ArmFacts, Facts
+from gateway.record.experiment_query import Cell, EpochShares, ExperimentQuery, UnitBlock
+from gateway.report.course_look import look_at
 from gateway.simulator.world.block import MINUTE_MS, Block, Drawer, end_of_block, metric_keys
 from gateway.simulator.world.counted import CountedArm, Heard
 from gateway.simulator.world.crowd import Crowd
@@ -74,11 +79,13 @@ class World:
             n_kinds=KINDS_BEFORE + len(self._metrics),
             seed=seed,
             chance=np.random.default_rng([seed, 2]),
+            slot_of=partial(slot_in, self._release),
         )
         self._drawer = Drawer(
             scenario,
             self._crowd,
             roles=["baseline" if arm.role is Role.BASELINE else "candidate" for arm in self._release.arms],
+            names=self._names,
             metrics=metric_keys(scenario, plan.metrics),
             chance=np.random.default_rng([seed, 3]),
         )
@@ -133,10 +140,36 @@ class World:
         self._exposed.settle(self._layouts)
         return self._exposed.evidence(
             rollout,
-            until_unix_ms=self._starts_unix_ms + self.minute * MINUTE_MS,
+            until_unix_ms=self._now_unix_ms,
             starts_unix_ms=self._starts_unix_ms,
             internal=self._internal,
         )
+
+    async def turn(self, course: Course, closed: Sequence[str]) -> Turn | None:
+        """Look at a course's users: everybody, up to the last minute."""
+
+        async def read(query: ExperimentQuery) -> AsyncIterator[UnitBlock]:
+            yield self.block(query.cells)
+
+        return await look_at(course, closed, read, unix_ms=self._now_unix_ms)
+
+    def block(self, cells: Sequence[Cell]) -> UnitBlock:
+        """Give what everybody of these cells did and said so far, as the store would."""
+        self._exposed.settle(self._layouts)
+        return self._exposed.block(cells, starts_unix_ms=self._starts_unix_ms)
+
+    def epochs(self) -> list[EpochShares]:
+        """Give how users were divided, in every stretch of constant weights."""
+        found: dict[int, EpochShares] = {}
+        for index, layout in enumerate(self._layouts):
+            since = self._starts_unix_ms + MINUTE_MS * (self._layout_at.index(index) if index in self._layout_at else 0)
+            arms = tuple((arm, 1 if self._release.factors else n) for arm, n in layout.weights.items() if n)
+            found.setdefault(layout.epoch, EpochShares(layout.epoch, since, arms))
+        return list(found.values())
+
+    @property
+    def _now_unix_ms(self) -> int:
+        return self._starts_unix_ms + self.minute * MINUTE_MS
 
     def harm(self) -> Harm:
         """Give what the candidate did to people so far."""

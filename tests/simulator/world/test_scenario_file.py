@@ -129,3 +129,17 @@ def test_missing_file_is_said(tmp_path: Path) -> None:
     """A file that is not there is a finding, not a traceback."""
     with pytest.raises(ConfigError, match="scenarios to begin with"):
         read_scenario(tmp_path / "nothing.yaml")
+
+
+def test_arms_by_name() -> None:
+    """What is left out of an arm's description is as the baseline's."""
+    raw = b"""
+describes: One arm is better.
+baseline: {errors: 2%, metrics: {satisfaction: {good: 80%}}}
+arms: {concise: {metrics: {satisfaction: {good: 85%}}}, prompt=kind: {errors: 5%}}
+"""
+    scenario = parse_scenario(raw, name="s.yaml")
+    assert scenario.arms["concise"].errors == 0.02
+    assert scenario.arms["concise"].opinions["satisfaction"].good == 0.85
+    assert scenario.treatment("candidate", None, "prompt=kind,model=big").errors == 0.05
+    assert scenario.treatment("candidate", None, "other").errors == 0.02
