@@ -39,7 +39,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("traffic", "send the traffic of a simulated population"),
     ("export", "write exposures, outcomes or feedback as CSV or JSON lines"),
     ("forget", "remove every trace of a user from the store"),
-    ("simulate", "run a rollout through a described population on a virtual clock"),
+    ("simulate", "try a rollout or an experiment on a described population"),
     ("demo", "show it all at work on this machine"),
 )
 """Name and help of every subcommand; the module is `gateway.cli.NAME`."""
