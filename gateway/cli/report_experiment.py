@@ -29,12 +29,15 @@ if TYPE_CHECKING:
     from gateway.report.experiment_summary import ExperimentSummary
 
 MAX_UNITS = 200_000
-"""Users who are read unless all are asked for: a report takes seconds, whatever there is."""
+"""
+Exposures that are read unless all are asked for, one per user and stretch of constant weights: a report takes seconds,
+whatever there is.
+"""
 
 
 def add_experiment_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what only an experiment's report has."""
-    help_ = f"of an experiment: read every user, and not {MAX_UNITS:,} chosen by chance"
+    help_ = f"of an experiment: read all users, and not {MAX_UNITS:,} exposures chosen by chance"
     parser.add_argument("--all-users", action="store_true", help=help_)
 
 
@@ -96,8 +99,8 @@ async def _summary(args: argparse.Namespace) -> ExperimentSummary:
     if max_units is None or n_units <= max_units:
         return summary
     note = (
-        f"{max_units:,} of about {n_units:,} users were read, chosen by chance: numbers of users are theirs, and"
-        " intervals are as wide as they make them. --all-users reads every one."
+        f"Users of {max_units:,} of about {n_units:,} exposures were read, chosen by chance: numbers of users are"
+        " theirs, and intervals are as wide as they make them. --all-users reads every one."
     )
     return replace(summary, notes=(note, *summary.notes))
 

@@ -102,6 +102,33 @@ def _e_process(evidence: Json) -> Iterator[Check]:
     yield Check(f"at least {least} failing users", f"{failing} failed", failing >= least)
 
 
+def _bandit(evidence: Json) -> Iterator[Check]:
+    from gateway.gates.bandit import decide_bandit, recalled
+
+    again = decide_bandit(*recalled(evidence)).best
+    for arm, best in evidence["best"].items():
+        found = again[arm]
+        yield Check(
+            f"{arm} is the best with a probability of {best:.3f}", f"{found:.3f}", isclose(found, best, abs_tol=1e-6)
+        )
+
+
+def _ladder(evidence: Json) -> Iterator[Check]:
+    from gateway.stats.alpha import alpha_of_round
+    from gateway.stats.anytime import interval
+
+    rule = evidence["rule"]
+    alpha = alpha_of_round(rule["alpha"], evidence["round"])
+    yield Check(
+        f"round {evidence['round']} may spend {evidence['alpha']:.4g}", f"{alpha:.4g}", alpha == evidence["alpha"]
+    )
+    if evidence["low"] is None:
+        return
+    low, high = interval(evidence["effect"], evidence["se"], evidence["n_values"], alpha, rule["tuned_to_units"])
+    agrees = isclose(low, evidence["low"], rel_tol=1e-9) and isclose(high, evidence["high"], rel_tol=1e-9)
+    yield Check(f"the interval is {evidence['low']:.4g} to {evidence['high']:.4g}", f"{low:.4g} to {high:.4g}", agrees)
+
+
 def _total_outage(evidence: Json) -> Iterator[Check]:
     from gateway.stats.outage import run_length
 
@@ -172,5 +199,7 @@ _RULES: dict[str, Callable[[Json], Iterator[Check]]] = {
     "latency": _bounded_ratio,
     "cost": _bounded_ratio,
     "safety_margin": _safety_margin,
+    "bandit": _bandit,
+    "ladder": _ladder,
 }
-"""By rule of a trip, as `gates.verdict.Trip` names them."""
+"""By rule of a trip, as `gates.verdict.Trip` names them, or of a turn, as `gates.course.Turn` does."""

@@ -95,7 +95,7 @@ def test_some_of_many(state: Path, capsys: pytest.CaptureFixture[str], monkeypat
     monkeypatch.setattr("gateway.cli.report_experiment.MAX_UNITS", 1_000)
     assert report(state, "--json") == 0
     found = orjson.loads(capsys.readouterr().out)
-    assert "1,000 of about 3,000 users were read, chosen by chance" in found["notes"][0]
+    assert "1,000 of about 3,000 exposures were read, chosen by chance" in found["notes"][0]
     assert sum(arm["n_units"] for arm in found["arms"]) < 1_200
     assert report(state, "--json", "--all-users") == 0
     assert sum(arm["n_units"] for arm in orjson.loads(capsys.readouterr().out)["arms"]) == 3_000

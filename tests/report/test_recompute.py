@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
+from gateway.gates.course import bandit_turn
+from gateway.gates.ladder import LadderRule, RoundEvidence, decide_ladder, first_state
 from gateway.report.recompute import recompute
+from tests.gates.test_course import COURSE
+from tests.gates.test_course import evidence as bandit_evidence
 from tests.report import story
 
 
@@ -89,3 +94,21 @@ def test_too_little_was_kept(evidence: dict[str, Any]) -> None:
     """An entry of another time or with holes cannot be judged, and nothing is raised."""
     agrees, sentence = again("e_process", evidence)
     assert agrees is None and "does not hold enough" in sentence
+
+
+def test_bandit_agrees() -> None:
+    """The same rewards give the same probabilities; others do not."""
+    kept = msgspec.json.decode(msgspec.json.encode(bandit_turn(COURSE, bandit_evidence(0.7, 0.8, 0.79)).evidence))
+    assert again("bandit", kept)[0] is True
+    kept["best"]["y"] -= 0.01
+    assert again("bandit", kept)[0] is False
+
+
+def test_ladder_agrees() -> None:
+    """The same round spends the same part of alpha, and has the same interval."""
+    known = RoundEvidence(2_000, 2_000, 8 * 86_400.0, 4_000, 0.05, 0.01, 0.8, 0.85, is_enough=True)
+    kept = dict(decide_ladder(first_state("a", ["b"]), known, LadderRule(), unix_ms=9).evidence)
+    kept = msgspec.json.decode(msgspec.json.encode(kept))
+    assert again("ladder", kept)[0] is True
+    assert again("ladder", kept | {"se": 0.02})[0] is False
+    assert again("ladder", kept | {"round": 2})[0] is False
