@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gateway.report.experiment_analysis import Experiment, Traffic
     from gateway.report.experiment_summary import ExperimentSummary
 
-MAX_UNITS = 200_000
+MAX_UNITS = 150_000
 """
 Exposures that are read unless all are asked for, one per user and stretch of constant weights: a report takes seconds,
 whatever there is.

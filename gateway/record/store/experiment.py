@@ -11,6 +11,7 @@ Columns come as JSON arrays that the database puts together: a row as a tuple co
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from itertools import pairwise
@@ -30,6 +31,7 @@ from gateway.record.experiment_query import (
     UnitBlock,
 )
 from gateway.record.rollup import DAY_MS
+from gateway.tasks import TaskGroup
 
 if TYPE_CHECKING:
     from gateway.record.store.reader import Reader
@@ -45,6 +47,9 @@ BLOCK_UNITS = 100_000
 
 CELLS_BY_THEMSELVES = 24
 """Up to so many are read one by one, along their index; of more, each unit's days are looked up, at twice the cost."""
+
+AT_ONCE = 3
+"""Questions that the database works on at a time."""
 
 PROBE = 64
 """One part in so many is counted to know how many users there are; all of them where that was few."""
@@ -92,6 +97,27 @@ class _Part(NamedTuple):
     is_range: bool
 
 
+Lists = list[list[Any]]
+"""Columns, as the database gives them."""
+
+
+class _Fetched(NamedTuple):
+    """
+    What a block is made of.
+
+    Attributes:
+        shown: Exposures.
+        days: Days, cell by cell or all at once.
+        history: What was said before.
+        said: By metric.
+    """
+
+    shown: Lists
+    days: list[Lists]
+    history: Lists
+    said: list[Lists]
+
+
 EVERYBODY = _Part(FIRST, 2**64 - 1, is_range=True)
 
 
@@ -110,16 +136,24 @@ async def read_experiment(
     Raises:
         StoreError: The store cannot be read.
     """
-    reading = _Reading(reader, query)
+    reading, tasks = _Reading(reader, query), TaskGroup()
     n_units = await reading.estimated_units()
     wanted = n_units if max_units is None else min(n_units, max_units)
-    n_read = 0
-    for part in _parts(wanted, n_units):
-        block = await reading.block(part)
-        n_read += len(np.unique(block.exposures.units))
-        if progress is not None:
-            progress(n_read, max(n_read, wanted))
-        yield block
+    first, *others = _parts(wanted, n_units)
+    n_read, coming = 0, tasks.spawn(reading.fetch(first))
+    try:
+        for part in (*others, None):
+            fetched = await coming
+            if part is not None:
+                # The database works on the next block while this one is looked at.
+                coming = tasks.spawn(reading.fetch(part))
+            block = reading.block_of(fetched)
+            n_read += len(np.unique(block.exposures.units))
+            if progress is not None:
+                progress(n_read, max(n_read, wanted))
+            yield block
+    finally:
+        await tasks.close()
 
 
 def _parts(wanted: int, n_units: int) -> list[_Part]:
@@ -145,6 +179,7 @@ class _Reading:
         self._query = query
         self._cell_of: dict[tuple[int, str], int] = {cell: index for index, cell in enumerate(query.cells)}
         self._is_sqlite = not reader.is_postgresql
+        self._turns = asyncio.Semaphore(AT_ONCE)
         self._array, self._join = ("json_group_array", "CROSS JOIN") if self._is_sqlite else ("json_agg", "JOIN")
 
     async def estimated_units(self) -> int:
@@ -155,22 +190,37 @@ class _Reading:
                 return n * PROBE
         return await self._count(EVERYBODY)
 
-    async def block(self, part: _Part) -> UnitBlock:
-        """Give some of the users."""
-        shown, segments, n_two_arms = await self._exposures(part)
+    async def fetch(self, part: _Part) -> _Fetched:
+        """Give the columns of some of the users, as the database puts them together."""
+        history = self._history(part) if self._query.history_s > 0 else _nothing()
+        said = (self._said(part, metric) for metric in self._query.metrics)
+        shown, days, before, *words = await asyncio.gather(self._shown(part), self._days(part), history, *said)
+        return _Fetched(shown, days, before, words)
+
+    def block_of(self, fetched: _Fetched) -> UnitBlock:
+        """Give the block that columns make."""
+        shown, segments, n_two_arms = self._exposures_of(fetched.shown)
         key = _Key(shown)
-        days = await self._days(part, key)
-        said = {metric.name: await self._said(part, metric, key) for metric in self._query.metrics}
-        history = await self._history(part) if self._query.history_s > 0 else {}
-        return UnitBlock(shown, days, said, history, segments, n_two_arms)
+        words = zip(self._query.metrics, fetched.said, strict=True)
+        return UnitBlock(
+            shown,
+            self._days_of(fetched.days, key),
+            {metric.name: self._said_of(metric, columns, key) for metric, columns in words},
+            self._history_of(fetched.history),
+            segments,
+            n_two_arms,
+        )
 
     async def _count(self, part: _Part) -> int:
         [(n,)] = await self._rows("count(*)", "exposures AS e", "e.release = :release", part)
         return int(n)
 
-    async def _exposures(self, part: _Part) -> tuple[ExposureColumns, tuple[tuple[tuple[str, str], ...], ...], int]:
+    async def _shown(self, part: _Part) -> Lists:
         columns = ["e.unit_hash", "e.epoch", "e.arm", "e.first_unix_ms", "e.segments"]
-        units, epochs, arms, first, texts = await self._columns(columns, "exposures AS e", _SHOWN, part)
+        return await self._columns(columns, "exposures AS e", _SHOWN, part)
+
+    def _exposures_of(self, lists: Lists) -> tuple[ExposureColumns, tuple[tuple[tuple[str, str], ...], ...], int]:
+        units, epochs, arms, first, texts = lists
         codes: dict[str | None, int] = {}
         segments = np.array([codes.setdefault(text, len(codes)) for text in texts], dtype=np.int32)
         shown = ExposureColumns(_ints(units), self._cells(epochs, arms), _ints(first), segments)
@@ -189,26 +239,37 @@ class _Reading:
         kept = ~np.isin(shown.units, doubled)
         return ExposureColumns(*(column[kept] for column in shown)), len(doubled)
 
-    async def _days(self, part: _Part, key: _Key) -> DayColumns:
+    async def _days(self, part: _Part) -> list[Lists]:
+        """Give days cell by cell; of many cells at once, with epoch and arm behind the others."""
         if not self._query.with_days:
-            return DayColumns(_ints(()), np.zeros(0, np.int16), np.zeros(0, np.int32), {})
+            return []
         columns = ["d.unit_hash", "d.day", *(_named(each, "d") for each in SUMS)]
         when = "d.day >= :since_day AND d.day <= :until_day"
-        if len(self._query.cells) <= CELLS_BY_THEMSELVES:
+        if self._are_cells_few:
             where = f"d.release = :release AND d.epoch = :epoch AND d.arm = :arm AND {when}"
-            lots = [
-                await self._columns(columns, "unit_days AS d", where, part, epoch=cell.epoch, arm=cell.arm)
-                for cell in self._query.cells
-            ]
-            cells = np.concatenate([np.full(len(lot[0]), at, np.int16) for at, lot in enumerate(lots)])
-            found = [np.concatenate([np.array(lot[at]) for lot in lots]) for at in range(len(columns))]
-        else:
-            columns += ["d.epoch", "d.arm"]
-            joined = f"{self._join} {_DAYS_OF}"
-            *rows, epochs, arms = await self._columns(
-                columns, "exposures AS e", f"{_SHOWN} AND {when}", part, joined=joined
+            return await asyncio.gather(
+                *(
+                    self._columns(columns, "unit_days AS d", where, part, epoch=cell.epoch, arm=cell.arm)
+                    for cell in self._query.cells
+                )
             )
-            cells, found = self._cells(epochs, arms), [np.array(each) for each in rows]
+        columns += ["d.epoch", "d.arm"]
+        joined = f"{self._join} {_DAYS_OF}"
+        return [await self._columns(columns, "exposures AS e", f"{_SHOWN} AND {when}", part, joined=joined)]
+
+    @property
+    def _are_cells_few(self) -> bool:
+        return len(self._query.cells) <= CELLS_BY_THEMSELVES
+
+    def _days_of(self, lots: list[Lists], key: _Key) -> DayColumns:
+        if not lots:
+            return DayColumns(_ints(()), np.zeros(0, np.int16), np.zeros(0, np.int32), {})
+        if self._are_cells_few:
+            cells = np.concatenate([np.full(len(lot[0]), at, np.int16) for at, lot in enumerate(lots)])
+        else:
+            *_, epochs, arms = lots[0]
+            cells = self._cells(epochs, arms)
+        found = [np.concatenate([np.array(lot[at]) for lot in lots]) for at in range(2 + len(SUMS))]
         units = found[0].astype(np.int64)
         kept = key.has(units, cells)
         units, cells, days = units[kept], cells[kept], found[1][kept].astype(np.int32)
@@ -216,11 +277,13 @@ class _Reading:
         sums = {name: column[kept][order].astype(float) for name, column in zip(SUM_NAMES, found[2:], strict=True)}
         return DayColumns(units[order], cells[order], days[order], sums)
 
-    async def _said(self, part: _Part, metric: Metric, key: _Key) -> SaidColumns:
+    async def _said(self, part: _Part, metric: Metric) -> Lists:
         columns = ["f.unit_hash", "f.epoch", "f.arm", "f.exposed_unix_ms", "f.at_unix_ms", "f.value"]
         where = f"{_SAID} AND f.metric = :metric AND f.arm IS NOT NULL AND f.exposed_unix_ms >= :since"
-        found = await self._columns(columns, "feedback AS f", where, part, metric=metric.name)
-        units, epochs, arms, exposed, said, values = found
+        return await self._columns(columns, "feedback AS f", where, part, metric=metric.name)
+
+    def _said_of(self, metric: Metric, lists: Lists, key: _Key) -> SaidColumns:
+        units, epochs, arms, exposed, said, values = lists
         counts_unix_ms = _ints(said) if metric.attribution_s is None else _ints(exposed)
         if metric.attribution_s is not None:
             counts_unix_ms = counts_unix_ms + round(metric.attribution_s * 1000)
@@ -229,13 +292,16 @@ class _Reading:
         rows = (_ints(units)[kept], cells[kept], counts_unix_ms[kept] // DAY_MS, np.array(values, dtype=float)[kept])
         return _said_by_day(metric, *rows)
 
-    async def _history(self, part: _Part) -> dict[str, Column]:
-        """Give what units said before the experiment, by unit: that is what explains what they say in it."""
+    async def _history(self, part: _Part) -> Lists:
         columns = ["f.unit_hash", "f.metric", "f.value"]
         where = f"{_SAID} AND f.at_unix_ms >= :before AND f.at_unix_ms < :since"
-        units, metrics, values = await self._columns(columns, "feedback AS f", where, part)
-        if not len(units):
+        return await self._columns(columns, "feedback AS f", where, part)
+
+    def _history_of(self, lists: Lists) -> dict[str, Column]:
+        """Give what units said before the experiment, by unit: that is what explains what they say in it."""
+        if not lists or not lists[0]:
             return {}
+        units, metrics, values = lists
         known, at = np.unique(_ints(units), return_inverse=True)
         found: dict[str, Column] = {"units": known}
         names, numbers = np.array(metrics), np.array(values, dtype=float)
@@ -250,7 +316,8 @@ class _Reading:
     ) -> list[list[Any]]:
         """Give columns of a part of a table, which is called by one letter."""
         arrays = ", ".join(f"{self._array}({each})" for each in columns)
-        [row] = await self._rows(arrays, table, where, part, joined=joined, **more)
+        async with self._turns:
+            [row] = await self._rows(arrays, table, where, part, joined=joined, **more)
         return [_decoded(each) for each in row]
 
     async def _rows(
@@ -312,6 +379,10 @@ class _Key:
 
     def _pair(self, units: Column, cells: Column) -> Column:
         return np.searchsorted(self._known, units) * self._n_cells + cells
+
+
+async def _nothing() -> Lists:
+    return []
 
 
 def _said_by_day(metric: Metric, units: Column, cells: Column, days: Column, values: Column) -> SaidColumns:
