@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.domain.adaptive import BanditPlan
-from gateway.domain.release import BUCKETS
 from gateway.domain.rollout import SplitPlan
 from gateway.gates.bandit import (
     BanditDecision,
@@ -315,9 +314,3 @@ def restarted(course: Course, last_epoch: int, *, unix_ms: int) -> Course:
     weights = tuple((arm, buckets) for arm, buckets in course.weights.items() if buckets)
     marks = (*course.marks, CourseMark(epoch, unix_ms, weights))[-MAX_MARKS:]
     return replace(course, epoch=epoch, marks=marks)
-
-
-def is_tiled(ranges: Sequence[Owned]) -> bool:
-    """Tell whether every bucket has one owner."""
-    edges = [0, *(end for _, end, _ in ranges)]
-    return edges[-1] == BUCKETS and all(start == edge for (start, _, _), edge in zip(ranges, edges, strict=False))

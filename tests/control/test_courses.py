@@ -13,7 +13,7 @@ from gateway.control.journal import DecisionKind
 from gateway.control.rollout import Command, CommandKind
 from gateway.domain.adaptive import BanditPlan, LadderPlan
 from gateway.domain.rollout import SplitPlan
-from gateway.gates.course import Course, Part, Turn, is_tiled, ladder_state_of
+from gateway.gates.course import Course, Part, Turn, ladder_state_of
 from gateway.gates.ladder import first_state, memory_of
 from tests.fakes.rollouts import MortalKeeper, Published, ScriptedRules, ScriptedSource
 
@@ -75,7 +75,7 @@ class World:
 def test_begins_equally_in_a_new_epoch() -> None:
     """Nobody's feedback of before is taken for this one's."""
     course = begun()
-    assert (course.epoch, is_tiled(course.ranges)) == (5, True)
+    assert (course.epoch, course.ranges[0][0], course.ranges[-1][1]) == (5, 0, 10_000)
     assert course.weights == {"x": 3_334, "y": 3_333, "z": 3_333}
 
 

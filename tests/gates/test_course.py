@@ -15,7 +15,6 @@ from gateway.gates.course import (
     bandit_turn,
     bandit_weights_of,
     first_parts,
-    is_tiled,
     looks_every_s,
     moved,
     plan_at,
@@ -119,10 +118,3 @@ def test_plan_has_the_weights_of_now() -> None:
 def test_looks_as_often_as_it_may_update() -> None:
     """A bandit is looked at when its weights may move."""
     assert looks_every_s(PLAN) == 86_400.0
-
-
-def test_tiles() -> None:
-    """Ranges with a gap, an overlap or an open end are none."""
-    assert is_tiled(RANGES)
-    assert not is_tiled(RANGES[:-1])
-    assert not is_tiled((*RANGES[:2], (700, 1_000, "x"), *RANGES[3:]))
