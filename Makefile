@@ -27,7 +27,7 @@ demo: $(READY) ## The whole thing on this machine: simulated provider, gateway, 
 	@$(BIN)/sluice demo $(DEMO_ARGS)
 
 test: check ## Everything that must pass, from a fresh checkout, and what CI runs: check, then the tests.
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	@bash .ci/tests $(PYTEST_ARGS)
 
 check: $(READY) ## Lint, types, floors, house tests.
 	$(BIN)/ruff format --check .

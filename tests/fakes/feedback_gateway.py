@@ -15,6 +15,7 @@ _ANSWER = {
     "system_fingerprint": "fp_q0500",
     "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Hello"}}],
 }
+_READ_IN_S = 0.1  # client and gateway share a loop: what was written before this is read before what comes after
 
 
 class FeedbackGateway:
@@ -26,12 +27,16 @@ class FeedbackGateway:
         feedback: Every piece that came, parsed.
     """
 
-    def __init__(self, status: int, body: bytes) -> None:
+    def __init__(self, status: int, body: bytes, *, first_alone: bool = False) -> None:
+        """Answer all feedback so; with `first_alone`, no second answer before the first feedback's was read."""
         self.base_url = ""
         self.feedback: list[dict[str, Any]] = []
         self._status = status
         self._body = body
         self._n_answers = 0
+        self._goes_on = asyncio.Event()
+        if not first_alone:
+            self._goes_on.set()
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
@@ -55,7 +60,12 @@ class FeedbackGateway:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).lower()
                 length = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0])
-                writer.write(self._answer(head.startswith(b"post /v1/feedback"), await reader.readexactly(length)))
+                body, is_feedback = await reader.readexactly(length), head.startswith(b"post /v1/feedback")
+                if not is_feedback and self._n_answers:
+                    await self._goes_on.wait()
+                writer.write(self._answer(is_feedback, body))
+                if is_feedback:
+                    asyncio.get_running_loop().call_later(_READ_IN_S, self._goes_on.set)
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
