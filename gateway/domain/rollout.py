@@ -308,6 +308,20 @@ class RolloutPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedLooks:
+    """
+    When a split is looked at, said beforehand: instead of intervals that hold whenever one looks.
+
+    Attributes:
+        users: Of all arms, exposed, at the last look.
+        looks: How many, the users between them equal; 2 to 20.
+    """
+
+    users: int
+    looks: int = 5
+
+
+@dataclass(frozen=True, slots=True)
 class SplitPlan:
     """
     What an experiment compares, and what watches it: every arm but the baseline may be stopped for good.
@@ -330,6 +344,7 @@ class SplitPlan:
         metrics: All of the file's: a report shows each.
         segments: Names of the segments declared beforehand.
         unit: What is randomised.
+        planned: When it is looked at; None where one may look whenever one likes.
         bandit: How a bandit goes about it; None of other kinds.
         ladder: Likewise.
         factorial: Likewise.
@@ -348,6 +363,7 @@ class SplitPlan:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     segments: tuple[str, ...] = ()
     unit: Unit = Unit.USER
+    planned: PlannedLooks | None = None
     bandit: BanditPlan | None = None
     ladder: LadderPlan | None = None
     factorial: FactorialPlan | None = None

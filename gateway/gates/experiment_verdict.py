@@ -71,12 +71,14 @@ class ArmEvidence:
         n_units: Exposed to it.
         effects: Against the baseline, in every metric.
         is_stopped: A guardrail stopped it, or a person.
+        is_over: All looks that were planned are over: what was not found by then is not there.
     """
 
     arm: str
     n_units: int
     effects: tuple[Effect, ...]
     is_stopped: bool = False
+    is_over: bool = False
 
 
 def decide_experiment(
@@ -144,7 +146,8 @@ def _state_of(arm: ArmEvidence, rule: ExperimentRule) -> ExperimentState:
         return ExperimentState.MIXED if is_harmful else ExperimentState.BETTER
     if is_harmful:
         return ExperimentState.WORSE
-    return ExperimentState.NO_DIFFERENCE if _is_negligible(primary, rule) else ExperimentState.RUNNING
+    is_none = _is_negligible(primary, rule) or (arm.is_over and primary.is_enough)
+    return ExperimentState.NO_DIFFERENCE if is_none else ExperimentState.RUNNING
 
 
 def _is_negligible(primary: Effect, rule: ExperimentRule) -> bool:

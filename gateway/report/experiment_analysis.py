@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from math import isfinite, prod
 from statistics import NormalDist
 
+from gateway.domain.rollout import PlannedLooks
 from gateway.gates.experiment import (
     ArmRow,
     DayLook,
@@ -24,6 +25,7 @@ from gateway.gates.experiment_words import effect_sentence
 from gateway.record.experiment_query import EpochShares
 from gateway.report.experiment_gathering import Gathering
 from gateway.report.experiment_summary import ExperimentSummary
+from gateway.report.planned_looks import LookOver, at_planned_look, looks_over
 from gateway.report.words import moment
 from gateway.stats.cells import CellContrast
 from gateway.stats.multiple import benjamini_hochberg, holm
@@ -55,6 +57,7 @@ class Experiment:
         since_unix_ms: When it began.
         stopped: Arm to when and why it was stopped.
         declared_segments: Names of segments named beforehand.
+        planned: When it is looked at; None where one may look whenever one likes.
     """
 
     route: str
@@ -70,6 +73,7 @@ class Experiment:
     since_unix_ms: int
     stopped: Mapping[str, str] = field(default_factory=dict)
     declared_segments: tuple[str, ...] = ()
+    planned: PlannedLooks | None = None
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -110,12 +114,21 @@ def summarize_experiment(
     """Put together what an experiment came to."""
     rule = _rule_of(experiment, measures)
     elapsed_s = max(0.0, (now_unix_ms - experiment.since_unix_ms) / 1000) if gathering.n_units else 0.0
-    by_arm = {arm: told(tuple(_effects(gathering, measures, arm, experiment, rule))) for arm in experiment.candidates}
+    looks = looks_over(gathering.n_by_day, experiment.planned, today=now_unix_ms // 86_400_000)
+    by_arm = {
+        arm: told(tuple(_effects(gathering, measures, arm, experiment, rule, looks))) for arm in experiment.candidates
+    }
     check = ratio_check(gathering, experiment.epochs)
     per_day = units_per_day(gathering, now_unix_ms)
     verdict = decide_experiment(
         [
-            ArmEvidence(arm, gathering.n_units[arm], effects, is_stopped=arm in experiment.stopped)
+            ArmEvidence(
+                arm,
+                gathering.n_units[arm],
+                effects,
+                is_stopped=arm in experiment.stopped,
+                is_over=bool(looks) and looks[-1].share >= 1,
+            )
             for arm, effects in by_arm.items()
         ],
         ExperimentRule(experiment.min_duration_s, experiment.min_units, primary=experiment.primary),
@@ -185,12 +198,22 @@ def _rule_of(experiment: Experiment, measures: Sequence[Measure]) -> EffectRule:
 
 
 def _effects(
-    gathering: Gathering, measures: Sequence[Measure], arm: str, experiment: Experiment, rule: EffectRule
+    gathering: Gathering,
+    measures: Sequence[Measure],
+    arm: str,
+    experiment: Experiment,
+    rule: EffectRule,
+    looks: Sequence[LookOver],
 ) -> Iterator[Effect]:
+    at_days = {day: found for day, found, _ in gathering.looks(arm)} if experiment.planned is not None else {}
     for measure in measures:
         found = gathering.contrast(measure, arm)
-        if found is not None:
-            yield effect_of(measure, arm, experiment.baseline, *found, rule)
+        if found is None:
+            continue
+        effect = effect_of(measure, arm, experiment.baseline, *found, rule)
+        if experiment.planned is not None and measure.question is Question.PRIMARY:
+            effect = at_planned_look(effect, at_days, looks, experiment.planned, gathering.n_by_day, rule)
+        yield effect
 
 
 def _looks(gathering: Gathering, experiment: Experiment, rule: EffectRule) -> Iterator[DayLook]:
@@ -305,6 +328,9 @@ def _notes(experiment: Experiment, gathering: Gathering, by_arm: Mapping[str, Se
 def _method(rule: EffectRule, experiment: Experiment) -> str:
     arms = f", shared by {rule.n_arms} arms" if rule.n_arms > 1 else ""
     epochs = ", each epoch for itself" if len(experiment.epochs) > 1 else ""
+    planned = experiment.planned
+    if planned is not None:
+        epochs += f", the primary metric at {planned.looks} looks planned over {planned.users:,} units (Lan-DeMets)"
     return (
         f"By {experiment.unit}{epochs}: means of {experiment.unit}s' own means, ratios by the delta method; "
         f"asymptotic confidence sequences at {1 - rule.alpha:.0%}{arms}, narrowest at {rule.n_star:,.0f} units, which"

@@ -15,6 +15,7 @@ from gateway.gates.course import Course, ladder_state_of, plan_at
 from gateway.gates.experiment import ExperimentState, ExperimentVerdict, Recommendation
 from gateway.gates.experiment_metrics import Measure, measures_of
 from gateway.record.experiment_query import Cell, EpochShares, ExperimentQuery, UnitBlock
+from gateway.record.rollup import DAY_MS
 from gateway.report.course_look import cells_of
 from gateway.report.experiment_analysis import Experiment, Traffic, look_days, summarize_experiment, units_per_day
 from gateway.report.experiment_gathering import Gathering
@@ -135,8 +136,15 @@ def question_of(
         experiment=_experiment_of(plan, shares, since, stopped),
         query=query,
         measures=measures,
-        gathering=Gathering(gathered, measures, plan.baseline, look_days(since, now_unix_ms)),
+        gathering=Gathering(gathered, measures, plan.baseline, _days_of(plan, since, now_unix_ms)),
     )
+
+
+def _days_of(plan: SplitPlan, since_unix_ms: int, now_unix_ms: int) -> tuple[int, ...]:
+    """Give the days that are looked at: of planned looks nobody knows beforehand on which days they fall."""
+    if plan.planned is None:
+        return look_days(since_unix_ms, now_unix_ms)
+    return tuple(range(since_unix_ms // DAY_MS, now_unix_ms // DAY_MS + 1))
 
 
 def with_bandit(summary: ExperimentSummary, course: Course) -> ExperimentSummary:
@@ -235,6 +243,7 @@ def _experiment_of(
         since_unix_ms=since_unix_ms,
         stopped=stopped,
         declared_segments=plan.segments,
+        planned=plan.planned,
     )
 
 

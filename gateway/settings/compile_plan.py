@@ -15,6 +15,7 @@ from gateway.domain.rollout import (
     Holdback,
     OnInsufficient,
     Plan,
+    PlannedLooks,
     RolloutPlan,
     SplitPlan,
     Stage,
@@ -118,7 +119,10 @@ def _split_of(at: _At, split: SplitSection) -> SplitPlan:
     for index, name in enumerate(split.segments):
         if name not in scope.document.identity.segments:
             scope.findings.refuse_unknown((*path, "segments", index), "segment", name, scope.document.identity.segments)
-    return replace(_experiment_of(at, split), segments=tuple(split.segments))
+    planned = None if split.planned is None else PlannedLooks(split.planned.users, split.planned.looks)
+    if planned is not None and split.primary_metric is None:
+        scope.findings.refuse((*path, "planned"), "nothing is looked at", "add primary_metric", key=True)
+    return replace(_experiment_of(at, split), segments=tuple(split.segments), planned=planned)
 
 
 def _experiment_of(at: _At, section: SplitSection | FactorialSection | LadderSection | BanditSection) -> SplitPlan:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from gateway.domain.release import Arm, ReleaseKind, Role, SlotRange
-from gateway.domain.rollout import ChangeType, Control, RolloutPlan, SplitPlan
+from gateway.domain.rollout import ChangeType, Control, PlannedLooks, RolloutPlan, SplitPlan
 from gateway.errors import ConfigError
 from gateway.settings.compile import Compiled
 
@@ -153,6 +153,15 @@ def test_split_declares_segments(compile_parts: Compile) -> None:
     plan = compile_parts(b=_B, release=split, top=top).plans["r"]
     assert isinstance(plan, SplitPlan)
     assert (plan.segments, plan.primary_metric, set(plan.metrics)) == (("plan",), None, {"thumbs", "done"})
+
+
+def test_planned_looks_of_a_split(compile_parts: Compile) -> None:
+    """They are about the primary metric: without one there is nothing to look at."""
+    split = "{split: {arms: {a: 40%, b: 60%}, planned: {users: 20000, looks: 4}, MORE}}"
+    plan = compile_parts(b=_B, release=split.replace("MORE", "primary_metric: thumbs"), top=_METRICS).plans["r"]
+    assert isinstance(plan, SplitPlan) and plan.planned == PlannedLooks(20_000, 4)
+    with pytest.raises(ConfigError, match="add primary_metric"):
+        compile_parts(b=_B, release=split.replace(", MORE", ""), top=_METRICS)
 
 
 def test_unknown_segment_of_a_split(compile_parts: Compile) -> None:

@@ -25,6 +25,13 @@ class FixedSection(Section):
     variant: Name
 
 
+class PlannedSection(Section):
+    """Looks that are planned beforehand: narrower intervals in the end, and nothing to be read in between."""
+
+    users: int = Field(ge=200, description="Of all arms, at the last look.")
+    looks: int = Field(default=5, ge=2, le=20, description="How many, the users between them equal.")
+
+
 class SplitSection(Section):
     """A/B(/n) with fixed weights."""
 
@@ -34,6 +41,9 @@ class SplitSection(Section):
     min_duration: Duration | None = None
     min_users: int | None = Field(default=None, ge=1)
     stop_on_safety: Points | None = None
+    planned: PlannedSection | None = Field(
+        default=None, description="The primary metric is judged at these looks only; without it, at any look."
+    )
     segments: list[Name] = Field(
         default=[], description="Segments named beforehand: each is corrected for all of them."
     )
