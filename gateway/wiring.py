@@ -159,7 +159,10 @@ def plan_of(settings: ProcessSettings, environ: Mapping[str, str], *, public: st
     drain, state = str(settings.drain_timeout_s), str(settings.state)
     # In the environment, not on the command line: `ps` shows command lines to everybody.
     # A store's address may hold a password.
-    token = settings.admin_token.get_secret_value() if settings.admin_token is not None else ""
+    token, viewers = (
+        secret.get_secret_value() if secret is not None else ""
+        for secret in (settings.admin_token, settings.viewer_token)
+    )
     return Plan(
         worker_argv=(*command, "worker", "--drain-timeout", drain, "--state", state),
         control_argv=(*command, "control", "--config", str(settings.config), "--state", state),
@@ -168,6 +171,7 @@ def plan_of(settings: ProcessSettings, environ: Mapping[str, str], *, public: st
         environ={
             **environ,
             "SLUICE_ADMIN_TOKEN": token,
+            "SLUICE_VIEWER_TOKEN": viewers,
             "SLUICE_STORE": settings.store or "",
             "SLUICE_EVENTS": settings.events,
             "SLUICE_DEV": "1" if settings.dev else "",
@@ -290,7 +294,7 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
 
     return Rooms(
         publisher,
-        lambda: open_port(publisher, link, config, steering, desk),
+        lambda: open_port(publisher, link, config, state, steering, desk),
         FileWatch([config]),
         desk,
         catch_up,
@@ -301,14 +305,21 @@ def build_control(link: ParentLink, config: Path, state: Path) -> Rooms:
 
 
 def open_port(
-    publisher: Publisher, link: ParentLink, config: Path, steering: LateSteering, desk: Callable[[], MeteredDesk]
+    publisher: Publisher,
+    link: ParentLink,
+    config: Path,
+    state: Path,
+    steering: LateSteering,
+    desk: Callable[[], MeteredDesk],
 ) -> Port:
     """Give the operators' server; not before the first table is out: workers wait for that, nobody yet for this."""
     from gateway.admin.server import AdminServer
+    from gateway.admin.sessions import Sessions
     from gateway.assign.explain import explain_assignment
     from gateway.processes.file_compiler import validate_text
     from gateway.processes.operations import ControlOperations
     from gateway.processes.rollout_operations import RolloutDesk
+    from gateway.processes.session_file import SESSIONS, SessionFile
     from gateway.processes.steering import ServedTable
 
     steered = steering.open()
@@ -328,7 +339,9 @@ def open_port(
             left_out=steered.left_out,
         ),
     )
-    return AdminServer(operations, token=os.environ.get("SLUICE_ADMIN_TOKEN") or None)
+    token, viewers = (os.environ.get(f"SLUICE_{whose}_TOKEN", "").strip() or None for whose in ("ADMIN", "VIEWER"))
+    sessions = Sessions(SystemClock(), [one for one in (token, viewers) if one], SessionFile(state / SESSIONS))
+    return AdminServer(operations, token=token, viewer_token=viewers, sessions=sessions)
 
 
 def steer(publisher: Publisher, state: Path, config: Path, *, allows_edits: bool) -> Steered:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from gateway.admin.auth import Role
 from gateway.admin.endpoint import ApiError, Endpoint, finding_json, json_response
 from gateway.admin.openapi import render_openapi
 from gateway.admin.operations import Operations
@@ -85,18 +86,18 @@ async def _openapi(_: Operations, __: web.Request) -> web.Response:
 _FULL = (503, "The parent did not answer in time.")
 
 ENDPOINTS: tuple[Endpoint, ...] = (
-    Endpoint("GET", "/livez", "The control process is alive.", _livez, is_open=True),
+    Endpoint("GET", "/livez", "The control process is alive.", _livez, needs=Role.ANYONE),
     Endpoint(
         "GET",
         "/readyz",
         "A table is in use and every worker serves it.",
         _readyz,
-        is_open=True,
+        needs=Role.ANYONE,
         statuses=((503, "Not yet, or not any more."),),
     ),
-    Endpoint("GET", "/metrics", "Every metric, as Prometheus reads it.", _metrics),
-    Endpoint("GET", "/api/status", "Versions, workers, the last reload and what is wrong.", _status),
-    Endpoint("GET", "/api/config", "The configuration in use, without secrets.", _config),
+    Endpoint("GET", "/metrics", "Every metric, as Prometheus reads it.", _metrics, needs=Role.VIEWER),
+    Endpoint("GET", "/api/status", "Versions, workers, the last reload and what is wrong.", _status, needs=Role.VIEWER),
+    Endpoint("GET", "/api/config", "The configuration in use, without secrets.", _config, needs=Role.VIEWER),
     Endpoint(
         "POST",
         "/api/reload",
@@ -124,9 +125,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "/api/explain",
         "Which arm a user gets on a route, and why.",
         _explain,
+        needs=Role.VIEWER,
         parameters=(("route", "Route name."), ("user", "User id."), ("segment.NAME?", "Value of a segment.")),
         statuses=((400, "A parameter is missing or unknown."), (404, "No such route.")),
     ),
     *ROLLOUT_ENDPOINTS,
-    Endpoint("GET", "/api/openapi.json", "This list as an OpenAPI document.", _openapi),
+    Endpoint("GET", "/api/openapi.json", "This list as an OpenAPI document.", _openapi, needs=Role.VIEWER),
 )

@@ -9,11 +9,15 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from gateway.admin.auth import Role, Visitor
 from gateway.admin.operations import Operations
 from gateway.errors import Finding
 
 Json = dict[str, Any]
-Respond = Callable[[Operations, web.Request], Awaitable[web.Response]]
+Respond = Callable[[Operations, web.Request], Awaitable[web.StreamResponse]]
+
+VISITOR = web.RequestKey("visitor", Visitor)
+"""Who asks; every endpoint finds it on its request."""
 
 
 class ApiError(Exception):
@@ -36,7 +40,8 @@ class Endpoint:
         path: Path; a part in braces takes any one segment.
         summary: For the OpenAPI document.
         respond: What answers it.
-        is_open: Answered without a token: it says nothing but alive or ready.
+        needs: Role of whoever asks; an operator unless another is named.
+        is_page: For people: errors are pages too, forms are read, and the OpenAPI document does not name it.
         parameters: Query parameters by name, with their meaning; a trailing `?` means it may be left out.
         parts: The path's parts in braces by name, with their meaning.
         takes: Content type of the request body, if one is read.
@@ -48,12 +53,18 @@ class Endpoint:
     path: str
     summary: str
     respond: Respond
-    is_open: bool = False
+    needs: Role = Role.OPERATOR
+    is_page: bool = False
     parameters: tuple[tuple[str, str], ...] = ()
     parts: tuple[tuple[str, str], ...] = ()
     takes: str | None = None
     schema: Mapping[str, Any] | None = None
     statuses: tuple[tuple[int, str], ...] = ()
+
+    @property
+    def is_open(self) -> bool:
+        """Say whether it is answered without a token."""
+        return self.needs is Role.ANYONE
 
 
 def json_response(body: object, status: int = 200) -> web.Response:

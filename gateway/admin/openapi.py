@@ -32,6 +32,11 @@ class EndpointFacts(Protocol):
         ...
 
     @property
+    def is_page(self) -> bool:
+        """Say whether it is for people."""
+        ...
+
+    @property
     def parameters(self) -> tuple[tuple[str, str], ...]:
         """Give query parameters and their meaning."""
         ...
@@ -58,9 +63,11 @@ class EndpointFacts(Protocol):
 
 
 def render_openapi(endpoints: Iterable[EndpointFacts]) -> dict[str, Any]:
-    """Give the document."""
+    """Give the document; pages are not in it."""
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
+        if endpoint.is_page:
+            continue
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     return {
         "openapi": "3.1.0",

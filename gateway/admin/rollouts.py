@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import msgspec
 from aiohttp import web
 
+from gateway.admin.auth import Role
 from gateway.admin.endpoint import ApiError, Endpoint, Respond, json_response
 from gateway.admin.operations import Answer, Asked, Operations, RolloutOperations
 
@@ -148,6 +149,7 @@ ROLLOUT_ENDPOINTS: tuple[Endpoint, ...] = (
         "/api/rollouts",
         "Every rollout and split in short, and what is latched.",
         _rollouts,
+        needs=Role.VIEWER,
         statuses=(_NOT_YET,),
     ),
     Endpoint(
@@ -155,6 +157,7 @@ ROLLOUT_ENDPOINTS: tuple[Endpoint, ...] = (
         "/api/rollouts/{release}",
         "One rollout: phase, stage, weights, gates, signals, latches, epochs, and what it waits for.",
         _rollout,
+        needs=Role.VIEWER,
         parts=_RELEASE,
         statuses=((400, "The name may mean two releases."), _UNKNOWN, _NOT_YET),
     ),
@@ -169,6 +172,7 @@ ROLLOUT_ENDPOINTS: tuple[Endpoint, ...] = (
         "/api/journal",
         "Decisions with the evidence they stood on, newest first.",
         _journal,
+        needs=Role.VIEWER,
         parameters=(
             ("release?", "Of this release, or of this route's."),
             ("limit?", f"At most so many, 1 to {MAX_ENTRIES}; {_DEFAULT_ENTRIES}."),
@@ -181,6 +185,7 @@ ROLLOUT_ENDPOINTS: tuple[Endpoint, ...] = (
         "/api/journal/{id}",
         "One decision.",
         _entry,
+        needs=Role.VIEWER,
         parts=(("id", "As the journal names it, such as support-v8-17."),),
         statuses=((404, "No such entry."), _NOT_YET),
     ),

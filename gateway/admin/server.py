@@ -1,24 +1,30 @@
 """
 The operators' HTTP server, on a socket the parent keeps: a restarted control process loses no port.
 
-Every request passes `_guard`: authorisation by the endpoint that was matched (never by the text of
-the URL), the same error shape for everything, no traceback to anybody, and the headers that keep a
-browser from caching or guessing.
+Every request passes `_Guard`: authorisation by the endpoint that was matched (never by the text of the URL), the same
+error shape for everything, no traceback to anybody, and the headers that keep a browser from caching or guessing. Pages
+pass it like everything else; only what it says then is a page too.
 """
 
 from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import quote
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from gateway.admin.api import ENDPOINTS, MAX_BODY_BYTES
-from gateway.admin.auth import Caller, Gatekeeper
-from gateway.admin.endpoint import ApiError, Endpoint, json_response
+from gateway.admin.auth import Caller, Gatekeeper, Role, Visitor
+from gateway.admin.endpoint import VISITOR, ApiError, Endpoint, json_response
 from gateway.admin.operations import Operations
+from gateway.admin.pages.error import error_page
+from gateway.admin.pages.listing import PAGES
+from gateway.admin.pages.shell import SHELL, Shell
+from gateway.admin.pages.sign_in import GATE, Gate
+from gateway.admin.sessions import SESSION_COOKIE, Sessions
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +34,26 @@ HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
 }
+"""What every answer has, unless it says something else itself."""
+
+_FORM = "application/x-www-form-urlencoded"
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def build_app(operations: Operations, *, token: str | None) -> web.Application:
-    """Give the application: ENDPOINTS and nothing else."""
-    endpoints: dict[object, Endpoint] = {}
-    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_guard_of(Gatekeeper(token), endpoints)])
-    for endpoint in ENDPOINTS:
+def build_app(
+    operations: Operations, *, token: str | None, viewer_token: str | None = None, sessions: Sessions | None = None
+) -> web.Application:
+    """Give the application: ENDPOINTS, PAGES and nothing else."""
+    gatekeeper = Gatekeeper(token, viewer_token=viewer_token, sessions=sessions)
+    guard = _Guard(gatekeeper)
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[guard.middleware()])
+    app.on_response_prepare.append(_add_headers)
+    app[SHELL] = Shell()
+    app[GATE] = Gate(gatekeeper, sessions)
+    for endpoint in (*ENDPOINTS, *PAGES):
         responder = _responder_of(endpoint, operations)
-        endpoints[responder] = endpoint
+        guard.endpoints[responder] = endpoint
         app.router.add_route(endpoint.method, endpoint.path, responder)
     return app
 
@@ -46,9 +61,16 @@ def build_app(operations: Operations, *, token: str | None) -> web.Application:
 class AdminServer:
     """The application on its socket, from `open` to `close`."""
 
-    def __init__(self, operations: Operations, *, token: str | None) -> None:
+    def __init__(
+        self,
+        operations: Operations,
+        *,
+        token: str | None,
+        viewer_token: str | None = None,
+        sessions: Sessions | None = None,
+    ) -> None:
         self._runner = web.AppRunner(
-            build_app(operations, token=token),
+            build_app(operations, token=token, viewer_token=viewer_token, sessions=sessions),
             access_log=None,
             handle_signals=False,
             keepalive_timeout=15.0,
@@ -72,47 +94,85 @@ def _responder_of(endpoint: Endpoint, operations: Operations) -> Respond:
     return respond
 
 
-def _error_response(status: int, code: str, message: str) -> web.Response:
-    return json_response({"error": {"code": code, "message": message}}, status)
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    """Streams begin within their endpoint, so the guard would come too late for theirs."""
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
 
 
-def _guard_of(gatekeeper: Gatekeeper, endpoints: dict[object, Endpoint]) -> Middleware:
-    @web.middleware
-    async def guard(request: web.Request, handler: Respond) -> web.StreamResponse:
-        try:
-            response = await _guarded(request, handler)
-        except ApiError as error:
-            response = _error_response(error.status, error.code, error.message)
-        except web.HTTPException as error:
-            response = _error_response(error.status, _code_of(error.status), error.reason)
-            if "Allow" in error.headers:
-                response.headers["Allow"] = error.headers["Allow"]
-        except Exception:  # A fault of ours must not show its traceback to whoever asks.
-            log.exception("an operators' request failed", extra={"storm": "admin"})
-            response = _error_response(500, "internal", "a fault of ours; the log has it")
-        response.headers.update(HEADERS)
-        return response
+class _Guard:
+    """What every request passes."""
 
-    async def _guarded(request: web.Request, respond: Respond) -> web.StreamResponse:
-        endpoint = endpoints.get(request.match_info.handler)
-        if endpoint is None or not endpoint.is_open:
-            refusal = gatekeeper.decide(_caller_of(request))
-            if refusal is not None:
-                raise ApiError(refusal.status, refusal.code, refusal.message)
-        return await respond(request)
+    def __init__(self, gatekeeper: Gatekeeper) -> None:
+        self.endpoints: dict[object, Endpoint] = {}
+        self._gatekeeper = gatekeeper
 
-    return guard
+    def middleware(self) -> Middleware:
+        """Give it as aiohttp wants it."""
+
+        @web.middleware
+        async def guard(request: web.Request, handler: Respond) -> web.StreamResponse:
+            endpoint = self.endpoints.get(request.match_info.handler)
+            try:
+                return await self._guarded(request, handler, endpoint)
+            except ApiError as error:
+                response = self._told(request, endpoint, error)
+            except web.HTTPException as error:
+                response = self._told(request, endpoint, ApiError(error.status, _code_of(error.status), error.reason))
+                _keep_allow(error.headers, response)
+            except Exception:  # A fault of ours must not show its traceback to whoever asks.
+                log.exception("an operators' request failed", extra={"storm": "admin"})
+                fault = ApiError(500, "internal", "a fault of ours; the log has it")
+                response = self._told(request, endpoint, fault)
+            return response
+
+        return guard
+
+    async def _guarded(self, request: web.Request, respond: Respond, endpoint: Endpoint | None) -> web.StreamResponse:
+        # What is no endpoint answers with an error only: whoever may look may know that there is none.
+        needs = Role.VIEWER if endpoint is None else endpoint.needs
+        decided = self._gatekeeper.decide(await _caller_of(request, endpoint), needs)
+        if isinstance(decided, Visitor):
+            request[VISITOR] = decided
+            return await respond(request)
+        if decided.status == 401 and request.method == "GET" and _wants_page(request, endpoint):
+            return web.Response(status=303, headers={"Location": f"/sign-in?next={quote(request.path_qs, safe='')}"})
+        raise ApiError(decided.status, decided.code, decided.message)
+
+    def _told(self, request: web.Request, endpoint: Endpoint | None, error: ApiError) -> web.Response:
+        if _wants_page(request, endpoint):
+            return error_page(request, error.status, error.code, error.message)
+        return json_response({"error": {"code": error.code, "message": error.message}}, error.status)
 
 
-def _caller_of(request: web.Request) -> Caller:
+def _wants_page(request: web.Request, endpoint: Endpoint | None) -> bool:
+    if endpoint is not None:
+        return endpoint.is_page
+    is_api = request.path.startswith(("/api/", "/ofrep/"))
+    return not is_api and "text/html" in request.headers.get("Accept", "")
+
+
+async def _caller_of(request: web.Request, endpoint: Endpoint | None) -> Caller:
     peer = request.transport.get_extra_info("peername") if request.transport is not None else None
+    csrf = request.headers.get("X-Sluice-CSRF")
+    if csrf is None and endpoint is not None and endpoint.is_page and request.content_type == _FORM:
+        field = (await request.post()).get("csrf")
+        csrf = field if isinstance(field, str) else None
     return Caller(
         method=request.method,
         peer=peer[0] if isinstance(peer, tuple) else None,
         host=request.headers.get("Host", ""),
         origin=request.headers.get("Origin"),
+        fetch_site=request.headers.get("Sec-Fetch-Site"),
         authorization=request.headers.get("Authorization"),
+        cookie=request.cookies.get(SESSION_COOKIE),
+        csrf=csrf,
     )
+
+
+def _keep_allow(headers: Mapping[str, str], response: web.StreamResponse) -> None:
+    if "Allow" in headers:
+        response.headers["Allow"] = headers["Allow"]
 
 
 def _code_of(status: int) -> str:

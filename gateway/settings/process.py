@@ -39,6 +39,7 @@ class ProcessSettings(BaseSettings):
     store: str | None = Field(default=None, description="sqlite:///… or postgresql://….", repr=False)
     state: Path = Field(default=Path(".sluice"), description="What must outlive a process.")
     admin_token: SecretStr | None = Field(default=None, description="SLUICE_ADMIN_TOKEN; needed off loopback.")
+    viewer_token: SecretStr | None = Field(default=None, description="SLUICE_VIEWER_TOKEN; may look, not change.")
     events: str = Field(default="", description="Log events sent over OTLP: feature_flag, evaluation or both.")
     dev: bool = Field(default=False, description="An edited variant is served at once.")
     linger_s: float = Field(default=1.0, ge=0, le=600, description="How long to accept after saying not ready.")
@@ -76,9 +77,18 @@ class ProcessSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:
+        token, viewers = _words_in(self.admin_token), _words_in(self.viewer_token)
+        if viewers and not token:
+            msg = "SLUICE_VIEWER_TOKEN acts only beside SLUICE_ADMIN_TOKEN: without one, this machine needs no token"
+            raise ValueError(msg)
+        if viewers and viewers == token:
+            msg = "SLUICE_VIEWER_TOKEN and SLUICE_ADMIN_TOKEN are the same, so every viewer could change everything"
+            raise ValueError(msg)
         if is_loopback(self.admin_host):
             return self
-        token = self.admin_token.get_secret_value().strip() if self.admin_token is not None else ""
+        if viewers and (viewers.lower() in _POOR_TOKENS or len(viewers) < _MIN_TOKEN_CHARS):
+            msg = f"SLUICE_VIEWER_TOKEN must hold a token of at least {_MIN_TOKEN_CHARS} characters, or nothing"
+            raise ValueError(msg)
         if token.lower() in _POOR_TOKENS or len(token) < _MIN_TOKEN_CHARS:
             msg = (
                 f"admin_host {self.admin_host} is reachable from elsewhere, so SLUICE_ADMIN_TOKEN must hold "
@@ -86,6 +96,10 @@ class ProcessSettings(BaseSettings):
             )
             raise ValueError(msg)
         return self
+
+
+def _words_in(secret: SecretStr | None) -> str:
+    return secret.get_secret_value().strip() if secret is not None else ""
 
 
 def _words_of(error: ValidationError) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from gateway.admin.api import ENDPOINTS
@@ -47,7 +48,7 @@ async def ask(method: str, path: str) -> tuple[int, Any]:
     """Give status and JSON of the endpoint at `path`, without any server."""
     endpoint = next(e for e in ENDPOINTS if e.method == method and e.path == path.partition("?")[0])
     response = await endpoint.respond(Toy(), make_mocked_request(method, path))
-    assert isinstance(response.body, bytes)
+    assert isinstance(response, web.Response) and isinstance(response.body, bytes)
     return response.status, orjson.loads(response.body)
 
 

@@ -74,8 +74,8 @@ async def ask(toy: Toy, method: str, pattern: str, query: str = "", body: bytes 
     endpoint = next(each for each in ROLLOUT_ENDPOINTS if (each.method, each.path) == (method, pattern))
     request = make_mocked_request(method, pattern.format(**parts) + query, match_info=parts)
     request._read_bytes = body
-    response: web.Response = await endpoint.respond(toy, request)
-    assert isinstance(response.body, bytes)
+    response = await endpoint.respond(toy, request)
+    assert isinstance(response, web.Response) and isinstance(response.body, bytes)
     return response.status, orjson.loads(response.body)
 
 

@@ -11,28 +11,40 @@ import aiohttp
 import pytest
 
 from gateway.admin.api import ENDPOINTS
+from gateway.admin.auth import Role
 from gateway.admin.endpoint import Endpoint
 from gateway.admin.operations import Answer
+from gateway.admin.pages.listing import PAGES
 from gateway.admin.server import HEADERS, AdminServer, build_app
 from gateway.errors import Finding
 
 VERBS = ("promote", "pause", "resume", "rollback", "approve", "stage")
-OPEN = {("GET", "/livez"), ("GET", "/readyz")}
-GUARDED = {
-    ("GET", "/metrics"),
-    ("GET", "/api/status"),
-    ("GET", "/api/config"),
-    ("POST", "/api/reload"),
-    ("POST", "/api/restart"),
-    ("POST", "/api/validate"),
-    ("GET", "/api/explain"),
-    ("GET", "/api/openapi.json"),
-    ("GET", "/api/rollouts"),
-    ("GET", "/api/rollouts/{release}"),
-    *(("POST", f"/api/rollouts/{{release}}/{verb}") for verb in VERBS),
-    ("GET", "/api/journal"),
-    ("GET", "/api/journal/{id}"),
+ANYONE, VIEWER, OPERATOR = Role
+NEEDS = {
+    ("GET", "/livez"): ANYONE,
+    ("GET", "/readyz"): ANYONE,
+    ("GET", "/metrics"): VIEWER,
+    ("GET", "/api/status"): VIEWER,
+    ("GET", "/api/config"): VIEWER,
+    ("POST", "/api/reload"): OPERATOR,
+    ("POST", "/api/restart"): OPERATOR,
+    ("POST", "/api/validate"): OPERATOR,
+    ("GET", "/api/explain"): VIEWER,
+    ("GET", "/api/openapi.json"): VIEWER,
+    ("GET", "/api/rollouts"): VIEWER,
+    ("GET", "/api/rollouts/{release}"): VIEWER,
+    **{("POST", f"/api/rollouts/{{release}}/{verb}"): OPERATOR for verb in VERBS},
+    ("GET", "/api/journal"): VIEWER,
+    ("GET", "/api/journal/{id}"): VIEWER,
+    ("GET", "/assets/{name}"): ANYONE,
+    ("GET", "/sign-in"): ANYONE,
+    ("POST", "/sign-in"): ANYONE,
+    ("POST", "/sign-out"): VIEWER,
+    ("GET", "/sessions"): OPERATOR,
+    ("POST", "/sessions/revoke"): OPERATOR,
 }
+"""Everything there is, and who may have it. What is not listed here fails below."""
+
 TOKEN = "0123456789abcdef"
 
 
@@ -97,11 +109,11 @@ with_token = pytest.mark.parametrize("door", [TOKEN], indirect=True)
 
 
 def test_no_route_is_unlisted() -> None:
-    """Every route of the router is one this file knows to be open or guarded."""
+    """Every route of the router is one this file knows, with the role it needs."""
     app = build_app(Toy(), token=None)
     routes = {(r.method, r.resource.canonical) for r in app.router.routes() if r.resource is not None}
-    assert {route for route in routes if route[0] != "HEAD"} == OPEN | GUARDED
-    assert {(e.method, e.path) for e in ENDPOINTS if e.is_open} == OPEN
+    assert {route for route in routes if route[0] != "HEAD"} == set(NEEDS)
+    assert {(e.method, e.path): e.needs for e in (*ENDPOINTS, *PAGES)} == NEEDS
 
 
 @with_token

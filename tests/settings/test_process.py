@@ -61,3 +61,18 @@ def test_unknown_event_is_refused() -> None:
     """A word that is no event is an error that names those that are."""
     with pytest.raises(StateError, match="events wants feature_flag or evaluation"):
         ProcessSettings(events="flags")
+
+
+@pytest.mark.parametrize(
+    ("host", "token", "viewers", "words"),
+    [
+        ("127.0.0.1", None, "v" * 16, "acts only beside"),
+        ("127.0.0.1", "t" * 16, "t" * 16, "are the same"),
+        ("0.0.0.0", "t" * 16, "short", "at least 16 characters"),
+    ],
+)
+def test_viewer_token_is_checked(host: str, token: str | None, viewers: str, words: str) -> None:
+    """One that could not do what its name says starts nothing, and is not repeated."""
+    with pytest.raises(StateError, match=words) as refused:
+        ProcessSettings(admin_host=host, admin_token=token, viewer_token=viewers)
+    assert viewers not in str(refused.value)
