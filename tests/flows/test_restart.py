@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.flows.rig.gateway import GatewayProcess, aside, gateway
-from tests.flows.rig.generations import generation
+from tests.flows.rig.generations import ROUTE, generation
 from tests.flows.rig.http import HttpClient, Reply
 from tests.flows.rig.load import CHAT, Load, Plan, problem_of
 from tests.flows.rig.provider import ProviderProcess
@@ -24,20 +24,21 @@ N_HELD = 24
 @pytest.fixture(name="running", scope="module")
 def _running(sim: ProviderProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     """Give one gateway for the whole file: each test leaves it serving."""
-    with gateway(tmp_path_factory.mktemp("restart"), generation(sim.base_url, 0)) as running:
+    config = generation(sim.base_url, 0) + ROUTE.format(name="long", model="long", n=0)
+    with gateway(tmp_path_factory.mktemp("restart"), config) as running:
         yield running
 
 
-async def hold(port: int, number: int) -> Reply:
-    """Ask for a stream of two seconds on a connection of its own."""
+async def hold(port: int, number: int, model: str = "held") -> Reply:
+    """Ask for a stream of two seconds, or six of `long`, on a connection of its own."""
     client = HttpClient(port, keeps=False)
-    body = {"model": "held", "stream": True, "messages": [{"role": "user", "content": f"held-{number}"}]}
+    body = {"model": model, "stream": True, "messages": [{"role": "user", "content": f"held-{number}"}]}
     return await client.post(CHAT, body, {"x-user-id": f"user-{number}"})
 
 
-async def holding(port: int) -> asyncio.Future[list[Reply]]:
+async def holding(port: int, model: str = "held") -> asyncio.Future[list[Reply]]:
     """Begin to hold streams, and return once all of them have begun."""
-    streams = asyncio.gather(*(hold(port, number) for number in range(N_HELD)))
+    streams = asyncio.gather(*(hold(port, number, model) for number in range(N_HELD)))
     await asyncio.sleep(0.7)
     return streams
 
@@ -67,8 +68,8 @@ def test_killed_worker_costs_its_own(running: GatewayProcess) -> None:
     """Kill -9 of a worker breaks the streams it held, visibly, and no other; what is asked next is answered."""
 
     async def kill() -> tuple[int, list[Reply], list[Reply]]:
-        streams = await holding(running.port)
-        # The status is a second old at most; these streams last two.
+        streams = await holding(running.port, "long")
+        # A status is a second old, and later on a busy machine; these streams last six.
         status = await aside(
             lambda: running.until(lambda now: sum(each["in_flight"] for each in now["workers"]) == N_HELD)
         )

@@ -111,8 +111,11 @@ async def _serve(line: Connection, behaviour: Behaviour) -> None:
 HELD = ModelBehaviour(ttft_ms=30, tokens_per_s=10, output_tokens=20)
 """Streams of two seconds."""
 
-PATIENT = Behaviour(models={"held*": HELD}, default=ModelBehaviour())
-"""Models whose name begins with `held` take two seconds; the others none."""
+LONG = ModelBehaviour(ttft_ms=30, tokens_per_s=10, output_tokens=60)
+"""Streams of six seconds, for who has to see them in a status that is a second old."""
+
+PATIENT = Behaviour(models={"held*": HELD, "long*": LONG}, default=ModelBehaviour())
+"""Models whose name begins with `held` take two seconds, `long` six; the others none."""
 
 
 @contextmanager
