@@ -487,9 +487,10 @@ def run_shadow(options: argparse.Namespace) -> int:
         )
 
     os.nice(SHADOW_NICE)
-    if hasattr(os, "SCHED_BATCH"):
-        # Of all processes this one never takes a core from a worker because it has just woken up.
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    if hasattr(os, "SCHED_IDLE"):
+        # It runs where nobody else wants to: a worker that wakes up takes its core at once, and counts such a core as
+        # free when it looks for one. On a machine without a spare moment copies time out, which is counted.
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     return run_loop(serve())
 
 

@@ -10,9 +10,10 @@ from statistics import median
 
 from bench.faults.sizes import Sizes, count_of, run
 from bench.rows import Row
+from tests.flows.rig.flood import flood
 from tests.flows.rig.gateway import GatewayProcess, gateway
 from tests.flows.rig.load import Asked, Load, Plan
-from tests.flows.rig.provider import provider
+from tests.flows.rig.provider import IDLE, provider
 from tests.flows.rig.shadows import BEHAVIOUR, config, memory_of, until_settled, without_shadows
 from tests.flows.rig.storm import percentile
 
@@ -39,15 +40,15 @@ def measure_shadows(home: Path, sizes: Sizes) -> list[Row]:
     """
     Mirror everything, and compare with a gateway that mirrors nothing, in turn.
 
-    The shadow's provider is a process of its own that gives way to all others: making 100,000 tokens a copy is work
-    of another machine.
+    The shadow's provider is a process of its own that gives way to all others, and one that floods sends the same
+    tokens again and again: making them is work of another machine.
     """
     rows = []
-    with provider() as sim, provider(BEHAVIOUR, nice=19) as other:
+    with provider() as sim, provider(BEHAVIOUR, nice=IDLE) as other, flood() as flooding_url:
         for what, model in MODES.items():
             plain, shadowed = home / f"plain-{model}", home / model
-            shadow_url = "http://127.0.0.1:1/v1" if model == "nobody" else other.base_url
-            text = config(sim.base_url, model, shadow_url=shadow_url)
+            elsewhere = {"nobody": "http://127.0.0.1:1/v1", "flooding": flooding_url}
+            text = config(sim.base_url, model, shadow_url=elsewhere.get(model, other.base_url))
             with gateway(plain, without_shadows(text)) as before, gateway(shadowed, text) as after:
                 after.until(lambda now: now["shadow"] and now["shadow"]["is_ready"])
                 rows += run(_compare(what, before, after, sizes))

@@ -24,6 +24,7 @@ from gateway.domain.provider import Auth, InjectUsage, Provider
 from gateway.domain.variant import Api, Rewrite, Variant
 from gateway.record.copied import Copied
 from gateway.shadow.answering import Answered, Reader, StreamReader
+from gateway.shadow.pace import Pace
 from gateway.wire.body import Fields, encode_fields, parse_fields, peek_bool
 from gateway.wire.guard import GuardSet
 from gateway.wire.headers import fixed_headers
@@ -147,6 +148,7 @@ class Sender:
     def __init__(self, clock: Clock, *, max_held_bytes: int = MAX_HELD_BYTES) -> None:
         self._clock = clock
         self._room = max_held_bytes
+        self._pace = Pace(clock)
         self._sessions: dict[Provider, aiohttp.ClientSession] = {}
         self._n_users: dict[Provider, int] = {}
         self._wanted: frozenset[Provider] = frozenset()
@@ -219,6 +221,8 @@ class Sender:
                         if not exchange.is_over:
                             waits_s = LINGER_S if self._hold(exchange, piece) else limits.idle_s
                             timer.reschedule(min(ends_s, loop.time() + waits_s))
+                        if delay_s := self._pace.delay_s(len(piece)):
+                            await asyncio.sleep(delay_s)
                 finally:
                     # One that is not at its end must not be used again.
                     if not response.content.at_eof():
