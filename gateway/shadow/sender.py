@@ -145,10 +145,10 @@ class Target:
 class Sender:
     """The connections of the lane, by provider; a provider whose key, address or limits changed is a new one."""
 
-    def __init__(self, clock: Clock, *, max_held_bytes: int = MAX_HELD_BYTES) -> None:
+    def __init__(self, clock: Clock, *, max_held_bytes: int = MAX_HELD_BYTES, pace: Pace | None = None) -> None:
         self._clock = clock
         self._room = max_held_bytes
-        self._pace = Pace(clock)
+        self._pace = pace or Pace(clock)
         self._sessions: dict[Provider, aiohttp.ClientSession] = {}
         self._n_users: dict[Provider, int] = {}
         self._wanted: frozenset[Provider] = frozenset()

@@ -26,6 +26,8 @@ from gateway.record.pair import Pair, PairKind, PairTexts
 from gateway.record.shadowed import Shadowed
 from gateway.shadow.budget import BudgetLedger
 from gateway.shadow.lane import Lane, LaneLimits
+from gateway.shadow.pace import Pace
+from gateway.shadow.sender import Sender
 from tests.fakes import tables
 from tests.fakes.upstream import (
     CHAT_ANSWER,
@@ -93,6 +95,7 @@ class Rig:
         self.fails = False
         ledger = BudgetLedger(folder / "shadow.json", clock=SystemClock())
         self.lane = Lane(
+            sender=Sender(SystemClock(), pace=Pace(SystemClock(), bytes_per_s=1e9)),
             clock=SystemClock(),
             ledger=ledger,
             note_pair=self.pairs.append,

@@ -12,6 +12,7 @@ from gateway.domain.provider import Auth, InjectUsage
 from gateway.domain.variant import Api, Rewrite
 from gateway.record.copied import Copied
 from gateway.record.outcome import Outcome
+from gateway.shadow.pace import Pace
 from gateway.shadow.sender import Sender, Target, Written
 from gateway.wire.body import parse_fields
 from gateway.wire.mirror import Skip
@@ -99,6 +100,16 @@ async def test_all_answers_together_are_bounded() -> None:
         assert [each.side.error_code for each in found] == [None] * 3
         tight = Sender(SystemClock(), max_held_bytes=100)
         assert (await tight.send(target, copied_of(), Api.CHAT, Written(b"{}", False), 2.0)).result == "failed"
+        await sender.close()
+
+
+async def test_fast_answers_are_read_slowly() -> None:
+    """What comes beyond the pace waits, until the copy's time is over; the pace is all answers' together."""
+    async with ScriptedUpstream([(answer(b"x" * 200_000),)]) as upstream:
+        target = target_of(upstream.port)
+        sender = Sender(SystemClock(), pace=Pace(SystemClock(), bytes_per_s=1.0, burst_bytes=1.0))
+        answered = await sender.send(target, copied_of(), Api.CHAT, Written(b"{}", False), 0.2)
+        assert (answered.result, answered.side.error_code) == ("timeout", "upstream_idle_timeout")
         await sender.close()
 
 
