@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gateway.clock import Clock
 
-MAX_BYTES_PER_S = 2 * 1024 * 1024
-"""Of all answers together: 32 streams of 200 tokens a second each, and half a core to read them."""
+MAX_BYTES_PER_S = 1024 * 1024
+"""Of all answers together: 32 streams of 150 tokens a second each, and a quarter of a core to read them."""
 
 BURST_BYTES = 1024 * 1024
 
