@@ -42,7 +42,12 @@ def route_at(route: Route, standing: Standing | None) -> Route:
     unranged = (SlotRange(0, BUCKETS, 1),)
     rollout = replace(release, kind=ReleaseKind.ROLLOUT, arms=arms, ranges=unranged)
     variants = {**route.variants, accepted.name: accepted}
-    at = replace(route, variants=variants, release=release_at(rollout, standing))
+    # A flag is the app's and no part of the content: before and after the edit it is the same.
+    flags = tuple(
+        replace(flag, values={**flag.values, accepted.name: flag.values[edited]}) if edited in flag.values else flag
+        for flag in route.flags
+    )
+    at = replace(route, variants=variants, release=release_at(rollout, standing), flags=flags)
     return without_fallbacks(at, standing.latched)
 
 

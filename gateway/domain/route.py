@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.domain.flag import Flag
 from gateway.domain.release import Release
 from gateway.domain.shadow import JudgedMetric, Shadow
 from gateway.domain.variant import Variant
@@ -66,6 +67,7 @@ class Route:
         samples: Of which requests the texts are kept; None for none.
         shadows: Variants that get copies of its requests.
         judged: Metrics a judge gives its answers.
+        flags: App-side settings, each with a value for every arm.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Route:
     samples: SampleRule | None = None
     shadows: tuple[Shadow, ...] = ()
     judged: tuple[JudgedMetric, ...] = ()
+    flags: tuple[Flag, ...] = ()
 
     @property
     def copied_buckets(self) -> int:

@@ -23,6 +23,7 @@ from gateway.errors import ConfigError, Finding
 from gateway.settings import names, not_yet
 from gateway.settings.allocations import Allocations
 from gateway.settings.compile_alert import compile_alerts
+from gateway.settings.compile_flags import check_flag_keys
 from gateway.settings.compile_judge import check_judges, compile_judged, judges_of
 from gateway.settings.compile_metric import compile_metrics
 from gateway.settings.compile_plan import check_internal
@@ -175,6 +176,7 @@ def _compile(raw: bytes, name: str, folder: Path, files: set[Path], given: Stand
     scope = replace(scope, judged=compile_judged(scope))
     names.check_document(scope)
     not_yet.check_document(scope)
+    check_flag_keys(scope)
     alerts = compile_alerts(scope)
     compiled = compile_routes(scope, given.previous, known)
     if memo is not None:

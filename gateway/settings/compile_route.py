@@ -14,6 +14,7 @@ from gateway.record.redact import KINDS
 from gateway.settings import names, not_yet
 from gateway.settings.allocations import Allocation, Allocations
 from gateway.settings.compile_cells import cells_as_variants, price_of_cell
+from gateway.settings.compile_flags import compile_flags
 from gateway.settings.compile_guard import compile_guards
 from gateway.settings.compile_judge import spell_judging
 from gateway.settings.compile_plan import compile_plan
@@ -110,6 +111,7 @@ def _compile(
     if compiled is None:
         return None
     release, allocation = compiled
+    flags = compile_flags(scope, (*path, "flags"), section, release)
     plan = compile_plan(scope, path, section, release, variants)
     # A route whose price the list was not there to tell is compiled again when it is.
     is_right = findings.n_refused == n_refused and not scope.prices.was_missed
@@ -121,7 +123,10 @@ def _compile(
         else {},
         section=section,
         route=replace(
-            _route_of(name, section, variants, release), shadows=shadows, judged=judged_on(scope, name, variants)
+            _route_of(name, section, variants, release),
+            shadows=shadows,
+            judged=judged_on(scope, name, variants),
+            flags=flags,
         ),
         plan=plan,
         release_name=release_name,

@@ -51,8 +51,6 @@ def check_route(scope: Scope, path: KeyPath, route: RouteSection) -> None:
         if shadow.judge is not None and shadow.judge.route not in document.routes:
             scope.findings.refuse_unknown((*at, "judge", "route"), "route", shadow.judge.route, document.routes)
     _check_each(scope, (*path, "fallback"), "variant", route.fallback, variants)
-    for flag, settings in route.flags.items():
-        _check_keys(scope, (*path, "flags", flag), "variant", settings, variants)
     _check_keys(scope, (*path, "price"), "variant", route.price, variants)
 
 

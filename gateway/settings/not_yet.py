@@ -23,8 +23,6 @@ def check_document(scope: Scope) -> None:
 def check_route(scope: Scope, path: KeyPath, route: RouteSection) -> None:
     """Say what of a route does not act yet."""
     findings = scope.findings
-    if route.flags:
-        findings.warn((*path, "flags"), "not yet: flags are not served", key=True)
     for key, remedy in (("usd_per_day", "set the limit at the provider"), ("tokens_per_minute", "limit the apps")):
         if getattr(route.limits, key) is not None:
             at = (*path, "limits", key)

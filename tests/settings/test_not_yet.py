@@ -23,7 +23,7 @@ def test_protection_is_refused(compile_parts: Compile, route: str) -> None:
 
 def test_watching_is_warned_of(compile_parts: Compile) -> None:
     """What only watches is accepted, and said."""
-    (warning,) = compile_parts(route="flags: {f: {a: 1}}").warnings
+    (warning,) = compile_parts(route="guards: [{kind: moderation, provider: p}]").warnings
     assert warning.problem.startswith("not yet: ")
 
 
