@@ -12,6 +12,7 @@ from aiohttp import web
 
 from gateway.admin.auth import Role
 from gateway.admin.endpoint import ApiError, Endpoint, finding_json, json_response
+from gateway.admin.ofrep import OFREP_ENDPOINTS
 from gateway.admin.openapi import render_openapi
 from gateway.admin.operations import Operations
 from gateway.admin.rollouts import ROLLOUT_ENDPOINTS
@@ -130,5 +131,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         statuses=((400, "A parameter is missing or unknown."), (404, "No such route.")),
     ),
     *ROLLOUT_ENDPOINTS,
+    *OFREP_ENDPOINTS,
     Endpoint("GET", "/api/openapi.json", "This list as an OpenAPI document.", _openapi, needs=Role.VIEWER),
 )

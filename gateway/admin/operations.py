@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from gateway.errors import Finding
+from gateway.wire.ofrep import FlagAnswer
 
 Json = dict[str, Any]
 
@@ -108,6 +109,10 @@ class Operations(Protocol):
 
     def explain(self, route: str, user: str, segments: Mapping[str, str]) -> Json | None:
         """Give which arm and why; None when there is no such route."""
+        ...
+
+    async def evaluate_flags(self, key: str | None, body: bytes, if_none_match: str | None) -> FlagAnswer:
+        """Give the answer of OpenFeature's remote protocol about one flag, or about all."""
         ...
 
     async def metrics(self, accept: str) -> tuple[bytes, str]:

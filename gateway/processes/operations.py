@@ -17,6 +17,8 @@ from gateway.domain.route import Route
 from gateway.domain.table import RoutingTable
 from gateway.errors import Finding
 from gateway.processes.link import ParentLink
+from gateway.proxy.ofrep import answer_flags, source_of
+from gateway.wire.ofrep import FlagAnswer, render_failure
 
 ACKNOWLEDGED_WITHIN_S = 2.0
 RESTARTED_WITHIN_S = 300.0
@@ -143,6 +145,13 @@ class ControlOperations:
         """Give which arm and why."""
         table = self._publisher.table
         return None if table is None else self._explain(table, route, user, segments)
+
+    async def evaluate_flags(self, key: str | None, body: bytes, if_none_match: str | None) -> FlagAnswer:
+        """Give what a worker answers; 503 while there is no table."""
+        table = self._publisher.table
+        if table is None:
+            return render_failure(503, "the gateway has no configuration yet")
+        return await answer_flags(source_of(table), key, body, if_none_match)
 
 
 def report_json(report: PublishReport) -> Json:

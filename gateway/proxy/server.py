@@ -29,6 +29,9 @@ from gateway.proxy.feedback import Give, answer_feedback
 from gateway.proxy.mirror import Copies
 from gateway.proxy.models import PATH as MODELS
 from gateway.proxy.models import ModelList, route_model
+from gateway.proxy.ofrep import BODY_LIMIT as OFREP_BYTES
+from gateway.proxy.ofrep import PREFIX as OFREP
+from gateway.proxy.ofrep import answer_ofrep
 from gateway.proxy.passthrough import pass_through
 from gateway.proxy.pipeline import Walk
 from gateway.proxy.problems import JSON_TYPE, problem_headers
@@ -219,7 +222,9 @@ class DataPlane:
         """Hold the bodies of what is read here; stream the rest."""
         if request.path in SPLIT and request.method == b"POST":
             return self._max_body_bytes
-        return FEEDBACK_BYTES if request.path == FEEDBACK else None
+        if request.path == FEEDBACK:
+            return FEEDBACK_BYTES
+        return OFREP_BYTES if request.path.startswith(OFREP) else None
 
     def note_connected(self, connection: EdgeConnection) -> None:
         """Keep a connection."""
@@ -295,6 +300,8 @@ class DataPlane:
             await answer_feedback(bound, request, sink, self._give_feedback, self._clock)
         elif request.method == b"GET" and (path == MODELS or path.startswith(MODELS + b"/")):
             await self._answer_models(bound, request, sink)
+        elif path.startswith(OFREP):
+            await answer_ofrep(bound, request, sink)
         else:
             await self._pass_through(bound, request, sink)
 
@@ -353,6 +360,6 @@ def _drop(_: Sample) -> None:
 def _refuse_disguise(request: ClientRequest) -> None:
     """Refuse another spelling of a path that is split: passed on, it would reach the provider unsplit."""
     plain = unquote_to_bytes(request.path).rstrip(b"/").lower()
-    if plain in SPLIT or plain == FEEDBACK:
+    if plain in SPLIT or plain == FEEDBACK or plain.startswith(OFREP):
         message = f"Write the path as {plain.decode()}."
         raise NoRouteError(message, code="path_not_found")

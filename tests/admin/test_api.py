@@ -14,6 +14,7 @@ from gateway.admin.api import ENDPOINTS
 from gateway.admin.endpoint import ApiError
 from gateway.admin.operations import Answer
 from gateway.errors import Finding
+from gateway.wire.ofrep import FlagAnswer
 
 
 class Toy:
@@ -39,6 +40,9 @@ class Toy:
 
     def explain(self, route: str, user: str, segments: Mapping[str, str]) -> dict[str, Any] | None:
         return {"user": user, "segments": dict(segments)} if route == "support" else None
+
+    async def evaluate_flags(self, key: str | None, body: bytes, if_none_match: str | None) -> FlagAnswer:
+        return FlagAnswer(200, b"{}")
 
     async def metrics(self, accept: str) -> tuple[bytes, str]:
         return b"{}", "application/json"

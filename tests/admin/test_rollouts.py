@@ -14,6 +14,7 @@ from gateway.admin.endpoint import ApiError
 from gateway.admin.operations import Answer, Asked
 from gateway.admin.rollouts import COMMAND_SCHEMA, MAX_ENTRIES, ROLLOUT_ENDPOINTS, parse_asked
 from gateway.errors import Finding
+from gateway.wire.ofrep import FlagAnswer
 
 
 class Wheel:
@@ -64,6 +65,9 @@ class Toy:
 
     def explain(self, route: str, user: str, segments: Mapping[str, str]) -> dict[str, Any] | None:
         return None
+
+    async def evaluate_flags(self, key: str | None, body: bytes, if_none_match: str | None) -> FlagAnswer:
+        return FlagAnswer(200, b"{}")
 
     async def metrics(self, accept: str) -> tuple[bytes, str]:
         return b"", ""

@@ -17,6 +17,7 @@ from gateway.admin.operations import Answer
 from gateway.admin.pages.listing import PAGES
 from gateway.admin.server import HEADERS, AdminServer, build_app
 from gateway.errors import Finding
+from gateway.wire.ofrep import FlagAnswer
 
 VERBS = ("promote", "pause", "resume", "rollback", "approve", "stage")
 ANYONE, VIEWER, OPERATOR = Role
@@ -31,6 +32,8 @@ NEEDS = {
     ("POST", "/api/validate"): OPERATOR,
     ("GET", "/api/explain"): VIEWER,
     ("GET", "/api/openapi.json"): VIEWER,
+    ("POST", "/ofrep/v1/evaluate/flags"): VIEWER,
+    ("POST", "/ofrep/v1/evaluate/flags/{key}"): VIEWER,
     ("GET", "/api/rollouts"): VIEWER,
     ("GET", "/api/rollouts/{release}"): VIEWER,
     **{("POST", f"/api/rollouts/{{release}}/{verb}"): OPERATOR for verb in VERBS},
@@ -69,6 +72,9 @@ class Toy:
 
     async def validate(self, text: str) -> list[Finding]:
         return [Finding("s.yaml", 1, 2, "a", text)] if text else []
+
+    async def evaluate_flags(self, key: str | None, body: bytes, if_none_match: str | None) -> FlagAnswer:
+        return FlagAnswer(200, b"{}")
 
     async def metrics(self, accept: str) -> tuple[bytes, str]:
         return b"up 1\n", f"text/plain; version=0.0.4; charset=utf-8; for={accept or 'all'}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from gateway.admin.operations import Answer, RolloutOperations
 from gateway.errors import Finding
+from gateway.wire.ofrep import FlagAnswer, render_bulk
 
 
 class QuietOperations:
@@ -38,6 +39,10 @@ class QuietOperations:
     def explain(self, route: str, user: str, segments: Mapping[str, str]) -> dict[str, Any] | None:
         """Know no route."""
         return None
+
+    async def evaluate_flags(self, key: str | None, body: bytes, if_none_match: str | None) -> FlagAnswer:
+        """Know no flag."""
+        return render_bulk((), if_none_match)
 
     async def metrics(self, accept: str) -> tuple[bytes, str]:
         """Give an empty page."""

@@ -120,6 +120,13 @@ async def test_validate_runs_apart(desk: Desk) -> None:
     assert desk.operations.status()["findings"] == []
 
 
+async def test_flags_come_from_the_table(desk: Desk) -> None:
+    """A flag is evaluated on the table in use."""
+    answer = await desk.operations.evaluate_flags("support", b'{"context":{"targetingKey":"ana"}}', None)
+    assert answer.status == 200 and b'"value":"only"' in answer.body
+    assert (await desk.operations.evaluate_flags(None, b"{}", None)).etag
+
+
 async def test_metrics_may_be_missing(desk: Desk) -> None:
     """Where nothing is counted the page is empty."""
     assert await desk.operations.metrics("") == (b"", "text/plain; charset=utf-8")

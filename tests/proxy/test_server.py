@@ -39,6 +39,28 @@ async def test_no_table_yet() -> None:
         assert reply.headers["retry-after"] == "1"
 
 
+async def test_flags_stay_here() -> None:
+    """What is below /ofrep/ is answered by this gateway, however it is spelled: users' names reach no provider."""
+    async with ScriptedUpstream([]) as upstream, serving(simple_table(upstream.port)) as plane:
+        for path, status in [
+            ("/ofrep/v1/evaluate/flags/support", 200),
+            ("/ofrep/v1/evaluate/flags", 200),
+            ("/ofrep/v2/other", 404),
+            ("/%6Ffrep/v1/evaluate/flags", 404),
+        ]:
+            async with raw_client(plane.port) as client:
+                client.send(post(b'{"context":{"targetingKey":"ana"}}', path))
+                assert (await client.reply()).status == status
+        assert not upstream.seen
+
+
+async def test_large_context_is_refused() -> None:
+    """A context over 64 KiB is refused."""
+    async with serving(simple_table(1)) as plane, raw_client(plane.port) as client:
+        client.send(post(b" " * (64 * 1024 + 1), "/ofrep/v1/evaluate/flags"))
+        assert (await client.reply()).status == 413
+
+
 async def test_older_table_is_ignored() -> None:
     """A worker never goes back to an older table."""
     async with serving(table([provider(1)], [route([variant("current")], name="new")], version=5)) as plane:
