@@ -39,6 +39,27 @@ def test_example_app(cast: Cast) -> None:
     assert re.match(r"\[(current|concise)\] \S", printed)
 
 
+async def test_example_rag() -> None:
+    """The example reads its settings and asks its question as one arm, whichever its user has."""
+    settings = {"current": "2 documents, reranker none", "concise": "3 documents, reranker overlap"}
+    flags = "{rag: {current: {top_k: 2, reranker: none}, concise: {top_k: 3, reranker: overlap}}}"
+    source = (ROOT / "examples" / "rag.py").read_text(encoding="utf-8")
+    assert flags in source
+    with Cast(workers=1) as cast:
+        release = "current: 50%, concise: 50%"
+        await cast.open(
+            lambda url: (
+                config_for(url)
+                .replace("current: 95%, concise: 5%", release)
+                .replace("    samples:", f"    flags: {flags}\n    samples:")
+            )
+        )
+        for user, arm in (("ana", "concise"), ("ben", "current")):
+            printed = python(f"import sys; sys.argv = ['rag.py', {user!r}]\n{source}", f"{cast.gateway_url}/v1")
+            told = re.match(r"flag says (\w+) \(SPLIT\): (.*)\n\[(\w+)\] \S", printed)
+            assert told is not None and told.groups() == (arm, settings[arm], arm), printed
+
+
 async def test_example_feedback() -> None:
     """The example asks and gives a thumb for the answer, which is stored."""
     with Cast(workers=1) as cast:
