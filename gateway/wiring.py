@@ -321,6 +321,7 @@ def open_port(
     from gateway.processes.rollout_operations import RolloutDesk
     from gateway.processes.session_file import SESSIONS, SessionFile
     from gateway.processes.steering import ServedTable
+    from gateway.proxy.ofrep import answer_from_table
 
     steered = steering.open()
     operations = ControlOperations(
@@ -329,6 +330,7 @@ def open_port(
         path=config,
         explain=explain_assignment,
         validate=lambda text: validate_text(text, config, os.environ),
+        evaluate_flags=answer_from_table,
         facts=desk().desk.render,
         metrics=desk().meters.render,
         steering=RolloutDesk(

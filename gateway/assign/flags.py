@@ -155,15 +155,16 @@ def _why_unknown(release: Release, identity: CompiledIdentity) -> FlagProblem | 
     return None
 
 
-def _evaluation(route: Route, flag: Flag | None, assignment: Assignment) -> Evaluation:
+def _evaluation(route: Route, flag: Flag | None, assignment: Assignment) -> Evaluation | FlagProblem:
     arm = route.release.arms[assignment.arm].name
-    return Evaluation(
-        key_of(route, flag),
-        msgspec.json.encode(arm) if flag is None else flag.values[arm],
-        arm if route.expose.variant else "",
-        REASONS[assignment.reason],
-        {"route": route.name, "release": route.release.name, "why": str(assignment.reason)},
-    )
+    value = msgspec.json.encode(arm) if flag is None else flag.values.get(arm)
+    if value is None:
+        return FlagProblem(FlagErrorCode.GENERAL, f"the flag {key_of(route, flag)!r} has no value for this user's arm")
+    metadata = {"route": route.name, "why": str(assignment.reason)}
+    if route.expose.variant:
+        metadata["release"] = route.release.name
+    variant = arm if route.expose.variant else ""
+    return Evaluation(key_of(route, flag), value, variant, REASONS[assignment.reason], metadata)
 
 
 def _text(context: RequestView, name: str) -> str | None:

@@ -55,7 +55,7 @@ class Evaluation:
         value: JSON.
         variant: The arm's name; empty where the route hides it.
         reason: OpenFeature's word.
-        metadata: The route's and the release's name, and our own word for the reason.
+        metadata: The route's name, our own word for the reason and, where the route shows it, the release's name.
     """
 
     key: str

@@ -17,7 +17,6 @@ from gateway.domain.route import Route
 from gateway.domain.table import RoutingTable
 from gateway.errors import Finding
 from gateway.processes.link import ParentLink
-from gateway.proxy.ofrep import answer_flags, source_of
 from gateway.wire.ofrep import FlagAnswer, render_failure
 
 ACKNOWLEDGED_WITHIN_S = 2.0
@@ -28,6 +27,8 @@ VALIDATED_WITHIN_S = 20.0
 
 Explain = Callable[[RoutingTable, str, str, Mapping[str, str]], Json | None]
 Validate = Callable[[str], list[Finding]]
+EvaluateFlags = Callable[[RoutingTable, str | None, bytes, str | None], Awaitable[FlagAnswer]]
+"""What a worker answers with from its table: the key or None for all, the body, the tag that the client has."""
 
 
 class ControlOperations:
@@ -46,6 +47,7 @@ class ControlOperations:
         path: Path,
         explain: Explain,
         validate: Validate,
+        evaluate_flags: EvaluateFlags,
         facts: Callable[[], Json] | None = None,
         metrics: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None,
         steering: RolloutOperations | None = None,
@@ -56,6 +58,7 @@ class ControlOperations:
         self._path = path
         self._explain = explain
         self._validate = validate
+        self._evaluate_flags = evaluate_flags
         self._facts = facts
         self._metrics = metrics
         self._validating = asyncio.Semaphore(2)
@@ -151,7 +154,7 @@ class ControlOperations:
         table = self._publisher.table
         if table is None:
             return render_failure(503, "the gateway has no configuration yet")
-        return await answer_flags(source_of(table), key, body, if_none_match)
+        return await self._evaluate_flags(table, key, body, if_none_match)
 
 
 def report_json(report: PublishReport) -> Json:

@@ -90,9 +90,10 @@ async def answer_flags(source: FlagSource, key: str | None, body: bytes, if_none
     return render_bulk(told, if_none_match)
 
 
-def source_of(table: RoutingTable) -> FlagSource:
-    """Give where flags are looked up by whoever holds a table and serves no requests from it."""
-    return FlagSource(table.route_names, table.route, CompiledIdentity(table.head.identity))
+async def answer_from_table(table: RoutingTable, key: str | None, body: bytes, if_none_match: str | None) -> FlagAnswer:
+    """Give what `answer_flags` does, for whoever holds a table and serves no requests from it."""
+    source = FlagSource(table.route_names, table.route, CompiledIdentity(table.head.identity))
+    return await answer_flags(source, key, body, if_none_match)
 
 
 def _bound_route(bound: BoundTable, name: str) -> Route | None:

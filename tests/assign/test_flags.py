@@ -138,11 +138,18 @@ def test_keys_are_found() -> None:
     ] * 7
 
 
+def test_missing_value_is_no_guess() -> None:
+    """An arm without a value is a problem of that flag alone."""
+    partial = replace(SUPPORT, flags=(Flag("rag", {}), Flag("on", {"current": b"1", "concise": b"1"})))
+    kinds = [type(one) for _, one in evaluate_route(source([partial]), partial, context("u"))]
+    assert kinds == [Evaluation, FlagProblem, Evaluation]
+
+
 def test_hidden_variant_stays_hidden() -> None:
     """A route that does not show its variants has no flag of its own, and its answers do not name the arm."""
     hidden = source([flagged(is_shown=False)])
     assert find_flag(hidden, "support") is None
-    assert told("u", flags=hidden).variant == ""
+    assert (told("u", flags=hidden).variant, "release" in told("u", flags=hidden).metadata) == ("", False)
     assert [key for key, _ in evaluate_route(hidden, flagged(is_shown=False), context("u"))] == ["support.rag"]
 
 

@@ -23,6 +23,7 @@ from gateway.processes.line import Line
 from gateway.processes.link import ParentLink
 from gateway.processes.messages import Fleet, WorkerView
 from gateway.processes.operations import ControlOperations
+from gateway.proxy.ofrep import answer_from_table
 
 SECRET = "sk-canary"
 PROVIDER = Provider("p", "https", "api.example", 443, "/v1", Auth.KEY, key=SECRET, headers=(("x", SECRET),))
@@ -76,7 +77,12 @@ async def desk() -> AsyncIterator[Desk]:
     publisher = Publisher(script, publish=link.publish, clock=clock, path=Path("s.yaml"))
     await publisher.reload("start")
     operations = ControlOperations(
-        publisher=publisher, link=link, path=Path("s.yaml"), explain=lambda *_: {}, validate=lambda text: [WRONG]
+        publisher=publisher,
+        link=link,
+        path=Path("s.yaml"),
+        explain=lambda *_: {},
+        validate=lambda text: [WRONG],
+        evaluate_flags=answer_from_table,
     )
     yield Desk(operations, script, link)
     await link.close()

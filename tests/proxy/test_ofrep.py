@@ -12,7 +12,7 @@ from gateway.domain.flag import Flag
 from gateway.errors import GatewayError, MethodError, UnsupportedMediaError
 from gateway.proxy.bound import BoundTable, Held, Pools
 from gateway.proxy.exchange import ClientRequest, first_values
-from gateway.proxy.ofrep import answer_flags, answer_ofrep, source_of
+from gateway.proxy.ofrep import answer_flags, answer_from_table, answer_ofrep
 from gateway.proxy.sweep import Sweep
 from gateway.wire.ofrep import FLAGS_PATH, MAX_BULK_FLAGS
 from tests.fakes.flags import context_body, flagged, source
@@ -117,7 +117,7 @@ async def test_ports_agree() -> None:
     bound = bind()
     for number in range(40):
         public = await answered("", f"u{number}", bound=bound)
-        own = await answer_flags(source_of(TABLE), None, context_body(f"u{number}"), None)
+        own = await answer_from_table(TABLE, None, context_body(f"u{number}"), None)
         assert (own.status, own.body) == (200, public.body)
 
 
