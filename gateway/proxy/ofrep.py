@@ -8,11 +8,12 @@ whether its user was exposed is only known when a request is sent.
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from gateway.assign.flags import FlagSource, evaluate_flag, evaluate_route
 from gateway.assign.identity import CompiledIdentity
-from gateway.domain.flag import Evaluation, FlagErrorCode, FlagProblem
+from gateway.domain.flag import FlagErrorCode, FlagProblem
+from gateway.domain.request_view import RequestView
 from gateway.domain.route import Route
 from gateway.domain.table import RoutingTable
 from gateway.errors import MethodError, UnsupportedMediaError
@@ -21,8 +22,10 @@ from gateway.proxy.exchange import ClientRequest, Headers, Sink
 from gateway.wire.ofrep import (
     FLAGS_PATH,
     MAX_BODY_BYTES,
+    MAX_BULK_BYTES,
     MAX_BULK_FLAGS,
     FlagAnswer,
+    encode_flag,
     parse_context,
     render_bulk,
     render_bulk_problem,
@@ -38,6 +41,9 @@ BODY_LIMIT = MAX_BODY_BYTES
 
 _ROUTES_PER_TURN = 10
 """Looked at before others get their turn: a millisecond where they were never asked for before."""
+
+_FLAGS_AT_ONCE = 20
+"""A route of more has a turn of its own."""
 
 _JSON_TYPE = (b"content-type", b"application/json")
 
@@ -78,22 +84,30 @@ async def answer_flags(source: FlagSource, key: str | None, body: bytes, if_none
         return render_flag(context if isinstance(context, FlagProblem) else evaluate_flag(source, key, context), key)
     if isinstance(context, FlagProblem):
         return render_bulk_problem(context)
-    told: list[tuple[str, Evaluation | FlagProblem]] = []
-    for index, name in enumerate(source.route_names):
-        if index and index % _ROUTES_PER_TURN == 0:
-            await asyncio.sleep(0)
-        if (route := source.route_of(name)) is not None:
-            told += evaluate_route(source, route, context)
-        if len(told) > MAX_BULK_FLAGS:
-            problem = f"there are more than {MAX_BULK_FLAGS} flags: ask for them one by one, at {FLAGS_PATH}/KEY"
-            return render_bulk_problem(FlagProblem(FlagErrorCode.GENERAL, problem))
-    return render_bulk(told, if_none_match)
+    return await _answer_bulk(source, context, if_none_match)
 
 
 async def answer_from_table(table: RoutingTable, key: str | None, body: bytes, if_none_match: str | None) -> FlagAnswer:
     """Give what `answer_flags` does, for whoever holds a table and serves no requests from it."""
     source = FlagSource(table.route_names, table.route, CompiledIdentity(table.head.identity))
     return await answer_flags(source, key, body, if_none_match)
+
+
+async def _answer_bulk(source: FlagSource, context: RequestView, if_none_match: str | None) -> FlagAnswer:
+    encoded: list[bytes] = []
+    n_bytes = 0
+    for index, name in enumerate(source.route_names, start=1):
+        route = source.route_of(name)
+        told = () if route is None else evaluate_route(source, route, context)
+        of_route = [encode_flag(each, key) for key, each in told]
+        encoded += of_route
+        n_bytes += sum(map(len, of_route))
+        if len(encoded) > MAX_BULK_FLAGS or n_bytes > MAX_BULK_BYTES:
+            problem = f"there are too many flags for one answer: ask for them one by one, at {FLAGS_PATH}/KEY"
+            return render_bulk_problem(FlagProblem(FlagErrorCode.GENERAL, problem))
+        if len(of_route) > _FLAGS_AT_ONCE or index % _ROUTES_PER_TURN == 0:
+            await asyncio.sleep(0)
+    return render_bulk(encoded, if_none_match)
 
 
 def _bound_route(bound: BoundTable, name: str) -> Route | None:
@@ -110,7 +124,7 @@ def _key_of(path: bytes) -> str | None:
     if not path.startswith(start + b"/"):
         return None
     # The official client puts keys into the path as they are, slashes and all.
-    return unquote(path[len(start) + 1 :].decode("latin-1"))
+    return unquote_to_bytes(path[len(start) + 1 :]).decode("utf-8", "replace")
 
 
 def _check_request(request: ClientRequest) -> None:

@@ -19,7 +19,7 @@ from tests.fakes.flags import context_body, flagged, source
 from tests.fakes.sink import RecordingSink
 from tests.fakes.tables import provider, table
 
-TABLE = table([provider(1)], [flagged(), flagged("ask/me now", arms=1)])
+TABLE = table([provider(1)], [flagged(), flagged("ask/mé now", arms=1)])
 
 
 def bind(held_arms: Held | None = None) -> BoundTable:
@@ -56,7 +56,7 @@ async def test_one_flag() -> None:
 
 async def test_key_may_be_any_name() -> None:
     """A key is what is left of the path, slashes and escapes included."""
-    for key in ("/ask/me%20now", "/ask%2Fme%20now"):
+    for key in ("/ask/mé%20now", "/ask%2Fm%C3%A9%20now"):
         assert msgspec.json.decode((await answered(key)).body)["reason"] == "STATIC"
 
 
@@ -73,8 +73,8 @@ async def test_all_flags() -> None:
     assert [flag["key"] for flag in msgspec.json.decode(first.body)["flags"]] == [
         "support",
         "support.rag",
-        "ask/me now",
-        "ask/me now.rag",
+        "ask/mé now",
+        "ask/mé now.rag",
     ]
     tag = first.header(b"etag") or b""
     again = await answered("/", if_none_match=tag.decode())
@@ -121,9 +121,26 @@ async def test_ports_agree() -> None:
         assert (own.status, own.body) == (200, public.body)
 
 
-async def test_too_many_flags_are_refused() -> None:
-    """More flags than one answer holds are asked for one by one."""
-    many = replace(flagged(arms=1), flags=tuple(Flag(str(n), {"current": b"1"}) for n in range(MAX_BULK_FLAGS)))
-    answer = await answer_flags(source([many]), None, context_body("ana"), None)
+async def test_many_routes_give_way() -> None:
+    """While all flags are told others get their turn."""
+    ended: list[str] = []
+
+    async def ask() -> None:
+        await answer_flags(source(flagged(f"r{n}") for n in range(30)), None, context_body("ana"), None)
+        ended.append("flags")
+
+    async def other() -> None:
+        ended.append("other")
+
+    await asyncio.gather(ask(), other())
+    assert ended == ["other", "flags"]
+
+
+@pytest.mark.parametrize("flags", [(MAX_BULK_FLAGS, b"1"), (100, b'"%b"' % (b"x" * 50_000))], ids=["many", "large"])
+async def test_too_much_is_refused(flags: tuple[int, bytes]) -> None:
+    """More than one answer holds is asked for one by one."""
+    n_flags, value = flags
+    much = replace(flagged(arms=1), flags=tuple(Flag(str(n), {"current": value}) for n in range(n_flags)))
+    answer = await answer_flags(source([much]), None, context_body("ana"), None)
     assert answer.status == 400 and b"one by one" in answer.body
-    assert (await answer_flags(source([many]), "support.7", context_body("ana"), None)).status == 200
+    assert (await answer_flags(source([much]), "support.7", context_body("ana"), None)).status == 200

@@ -7,6 +7,7 @@ import pytest
 
 from gateway.domain.flag import Evaluation, FlagErrorCode, FlagProblem
 from gateway.wire.ofrep import (
+    encode_flag,
     parse_context,
     render_bulk,
     render_bulk_problem,
@@ -84,8 +85,8 @@ def test_problem_is_written() -> None:
 
 def test_bulk_is_told_once() -> None:
     """Whoever has the answer gets 304 and nothing else; another answer has another tag."""
-    first = render_bulk([("support.rag", TOLD)], None)
+    first = render_bulk([encode_flag(TOLD, "support.rag")], None)
     assert [flag["key"] for flag in msgspec.json.decode(first.body)["flags"]] == ["support.rag"]
     for header in (first.etag, f"W/{first.etag}", f'"x", {first.etag}', "*"):
-        assert render_bulk([("support.rag", TOLD)], header) == (304, b"", first.etag)
+        assert render_bulk([encode_flag(TOLD, "support.rag")], header) == (304, b"", first.etag)
     assert render_bulk([], first.etag).status == 200
