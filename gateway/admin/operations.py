@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from gateway.admin.live_operations import LiveOperations, ReportOperations
 from gateway.errors import Finding
 from gateway.wire.ofrep import FlagAnswer
 
@@ -85,6 +86,16 @@ class Operations(Protocol):
     @property
     def steering(self) -> RolloutOperations | None:
         """Give what may be asked about rollouts; None before there is a controller."""
+        ...
+
+    @property
+    def live(self) -> LiveOperations | None:
+        """Give what may be asked about the traffic of right now; None where nothing counts it."""
+        ...
+
+    @property
+    def reports(self) -> ReportOperations | None:
+        """Give what may be asked for reports; None where there is no store to read."""
         ...
 
     def status(self) -> Json:

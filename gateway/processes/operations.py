@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gateway import __version__
 from gateway.admin.endpoint import finding_json
+from gateway.admin.live_operations import LiveOperations, ReportOperations
 from gateway.admin.operations import Answer, Json, RolloutOperations
 from gateway.control.publish import Publisher, PublishReport, Result
 from gateway.domain.provider import Provider
@@ -37,6 +38,8 @@ class ControlOperations:
 
     Attributes:
         steering: What may be asked about rollouts; None where nothing is steered.
+        live: What may be asked about the traffic of right now; None where nothing counts it.
+        reports: What may be asked for reports; None where nothing makes them.
     """
 
     def __init__(
@@ -51,8 +54,12 @@ class ControlOperations:
         facts: Callable[[], Json] | None = None,
         metrics: Callable[[str], Awaitable[tuple[bytes, str]]] | None = None,
         steering: RolloutOperations | None = None,
+        live: LiveOperations | None = None,
+        reports: ReportOperations | None = None,
     ) -> None:
         self.steering = steering
+        self.live = live
+        self.reports = reports
         self._publisher = publisher
         self._link = link
         self._path = path

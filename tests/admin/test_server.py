@@ -56,6 +56,8 @@ class Toy:
 
     is_ready = True
     steering = None
+    live = None
+    reports = None
     reload_status = 200
 
     def status(self) -> dict[str, Any]:

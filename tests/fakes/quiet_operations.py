@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.admin.live_operations import LiveOperations, ReportOperations
 from gateway.admin.operations import Answer, RolloutOperations
 from gateway.errors import Finding
 from gateway.wire.ofrep import FlagAnswer, render_bulk
@@ -15,6 +16,8 @@ class QuietOperations:
 
     is_ready = True
     steering: RolloutOperations | None = None
+    live: LiveOperations | None = None
+    reports: ReportOperations | None = None
 
     def status(self) -> dict[str, Any]:
         """Give nothing."""
