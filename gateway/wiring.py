@@ -14,7 +14,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -33,11 +33,10 @@ if TYPE_CHECKING:
     from gateway.processes.parent import Parent, Plan
     from gateway.processes.release_facts import CourseQuestion
     from gateway.processes.steering import Steered
+    from gateway.processes.store_child import Answering
     from gateway.record.evidence_query import EvidenceQuery
     from gateway.record.experiment_query import EpochShares
     from gateway.record.ledger import OpenedStore
-    from gateway.record.pair import Pair
-    from gateway.record.store.reader import Reader
     from gateway.record.store.store import Store
     from gateway.settings.process import ProcessSettings
 
@@ -47,9 +46,6 @@ COMMAND = (sys.executable, "-m", "gateway.wiring")
 
 SHADOW_NICE = 10
 """Whoever serves users goes first."""
-
-UNJUDGED_FOR_MS = 86_400_000
-"""Pairs that wait for their judge longer are not judged any more."""
 
 
 def run_loop(main: Coroutine[Any, Any, int]) -> int:
@@ -317,13 +313,22 @@ def open_port(
     from gateway.admin.sessions import Sessions
     from gateway.assign.explain import explain_assignment
     from gateway.processes.file_compiler import validate_text
+    from gateway.processes.live_desk import LiveDesk, marks_of
     from gateway.processes.operations import ControlOperations
+    from gateway.processes.report_desk import ReportDesk, obstacle_of
     from gateway.processes.rollout_operations import RolloutDesk
     from gateway.processes.session_file import SESSIONS, SessionFile
     from gateway.processes.steering import ServedTable
     from gateway.proxy.ofrep import answer_from_table
 
-    steered = steering.open()
+    steered, metered = steering.open(), desk()
+    rollouts = RolloutDesk(
+        steered.controller,
+        steered.keeper,
+        served=ServedTable(publisher, link),
+        exposed=metered.exposed,
+        left_out=steered.left_out,
+    )
     operations = ControlOperations(
         publisher=publisher,
         link=link,
@@ -331,14 +336,23 @@ def open_port(
         explain=explain_assignment,
         validate=lambda text: validate_text(text, config, os.environ),
         evaluate_flags=answer_from_table,
-        facts=desk().desk.render,
-        metrics=desk().meters.render,
-        steering=RolloutDesk(
-            steered.controller,
-            steered.keeper,
-            served=ServedTable(publisher, link),
-            exposed=desk().exposed,
-            left_out=steered.left_out,
+        facts=metered.desk.render,
+        metrics=metered.meters.render,
+        steering=rollouts,
+        live=LiveDesk(
+            metered.recent,
+            metered.tail,
+            table=lambda: publisher.table,
+            rollouts=rollouts.rollouts,
+            marks=lambda: marks_of(steered.controller),
+            clock=SystemClock(),
+        ),
+        reports=ReportDesk(
+            (*COMMAND, "report", "--state", str(state)),
+            os.environ,
+            obstacle=lambda kind, name: obstacle_of(kind, name, publisher.table, steered.controller),
+            is_store_away=lambda: metered.desk.ledger.is_store_away,
+            clock=SystemClock(),
         ),
     )
     token, viewers = (os.environ.get(f"SLUICE_{whose}_TOKEN", "").strip() or None for whose in ("ADMIN", "VIEWER"))
@@ -401,9 +415,11 @@ def open_desk(publisher: Publisher, link: ParentLink, state: Path, steered: Stee
     from gateway.control.epochs import EpochNotes
     from gateway.processes.metered_desk import MeteredDesk
     from gateway.processes.meters import Meters
+    from gateway.processes.tail import Tail
     from gateway.record.batch import StoreError
     from gateway.record.desk import FactDesk
     from gateway.record.redaction import RouteRedaction
+    from gateway.telemetry.recent import RecentTraffic
 
     async def open_store() -> OpenedStore:
         import asyncio
@@ -426,7 +442,8 @@ def open_desk(publisher: Publisher, link: ParentLink, state: Path, steered: Stee
 
     opened: list[Store] = []
 
-    meters = Meters(publisher, link, environ=os.environ, clock=SystemClock(), taps=[steered.sighted])
+    tail = Tail(SystemClock())
+    meters = Meters(publisher, link, environ=os.environ, clock=SystemClock(), taps=[steered.sighted, tail])
     meters.accumulator.ask(steered.observe)
     redaction = RouteRedaction(lambda: publisher.table)
     desk = FactDesk(
@@ -445,7 +462,8 @@ def open_desk(publisher: Publisher, link: ParentLink, state: Path, steered: Stee
         contents=lambda: {name: plan.content for name, plan in steered.controller.splits.items()},
         keep=keep_epochs,
     )
-    return MeteredDesk(desk, meters, exposed, notes)
+    recent = RecentTraffic(meters.accumulator, SystemClock())
+    return MeteredDesk(desk, meters, exposed, notes, recent=recent, tail=tail)
 
 
 def make_store(url: str | None, state: Path) -> Store:
@@ -469,6 +487,7 @@ def run_shadow(options: argparse.Namespace) -> int:
     from gateway.processes.facts import connector
     from gateway.processes.shadow import serve_shadow
     from gateway.processes.shadow_rooms import LaneRooms
+    from gateway.processes.store_child import read_unjudged
     from gateway.record.channel import Channel
     from gateway.record.frames import SHADOW_SLOT
     from gateway.shadow.budget import BudgetLedger
@@ -477,13 +496,16 @@ def run_shadow(options: argparse.Namespace) -> int:
 
     async def serve() -> int:
         clock, boot = SystemClock(), int.from_bytes(os.urandom(8)) >> 1
+        store = os.environ.get("SLUICE_STORE")
         channel = Channel(connector(options.state), worker=SHADOW_SLOT, boot=boot, clock=clock)
         ledger = BudgetLedger(options.state / "shadow.json", clock=clock)
         judge = JudgeDesk(options.public, clock=clock, ledger=ledger, note_judged=channel.note_judged)
         lane = Lane(
             clock=clock, ledger=ledger, note_pair=channel.note_pair, note_results=channel.note_shadowed, judge=judge
         )
-        rooms = LaneRooms(channel=channel, lane=lane, judge=judge, read_unjudged=lambda: read_unjudged(options.state))
+        rooms = LaneRooms(
+            channel=channel, lane=lane, judge=judge, read_unjudged=lambda: read_unjudged(store, options.state, clock)
+        )
         return await serve_shadow(
             rooms, sock=socket.socket(fileno=options.listen_fd), line_sock=socket.socket(fileno=options.line_fd)
         )
@@ -496,43 +518,7 @@ def run_shadow(options: argparse.Namespace) -> int:
     return run_loop(serve())
 
 
-async def read_unjudged(state: Path) -> Sequence[Pair]:
-    """Give pairs of the last day that were kept with their words and not judged."""
-    import asyncio
-
-    reader = await asyncio.to_thread(open_store_reader, state)
-    try:
-        return await reader.unjudged(SystemClock().unix_ms() - UNJUDGED_FOR_MS)
-    finally:
-        await reader.close()
-
-
-def open_store_reader(state: Path) -> Reader:
-    """Give what reads the store; SQLAlchemy takes a while to import."""
-    from gateway.record.store.engine import location_of, open_reader
-    from gateway.record.store.reader import Reader
-
-    location = location_of(os.environ.get("SLUICE_STORE") or None, state)
-    return Reader(open_reader(location), location)
-
-
 # Children that read the store
-
-
-def run_question(options: argparse.Namespace, answer: Callable[[Reader, bytes], Awaitable[bytes]]) -> int:
-    """Read a question from the input, write what the store says to the output, both as JSON."""
-
-    async def read() -> int:
-        reader = open_store_reader(options.state)
-        try:
-            await reader.check()
-            sys.stdout.buffer.write(await answer(reader, sys.stdin.buffer.read()))
-        finally:
-            await reader.close()
-        return 0
-
-    os.nice(10)
-    return run_loop(read())
 
 
 def run_evidence(options: argparse.Namespace) -> int:
@@ -547,6 +533,25 @@ def run_turn(options: argparse.Namespace) -> int:
     from gateway.processes.store_questions import answer_turn
 
     return run_question(options, answer_turn)
+
+
+def run_question(options: argparse.Namespace, answering: Answering) -> int:
+    """Read a question from the input, write what the store says to the output, both as JSON."""
+    from gateway.processes.store_child import GIVES_WAY, answer_question, open_store_reader
+
+    async def answer() -> int:
+        reader = open_store_reader(os.environ.get("SLUICE_STORE"), options.state)
+        return await answer_question(reader, answering, sys.stdin.buffer, sys.stdout.buffer)
+
+    os.nice(GIVES_WAY)
+    return run_loop(answer())
+
+
+def run_report(options: argparse.Namespace) -> int:
+    """Become `sluice report`: what the operators' port gives is what the command prints."""
+    from gateway.processes.store_child import become, report_argv
+
+    return become(report_argv(options.kind, options.name, options.format, options.state))
 
 
 # What child processes are started as
@@ -567,6 +572,10 @@ def _parser() -> argparse.ArgumentParser:
     shadow.add_argument("--public", required=True)
     for name in ("evidence", "turn"):
         roles.add_parser(name).add_argument("--state", type=Path, required=True)
+    report = roles.add_parser("report")
+    report.add_argument("--state", type=Path, required=True)
+    for name in ("--kind", "--name", "--format"):
+        report.add_argument(name, required=True)
     return parser
 
 
@@ -580,7 +589,7 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     try:
         run = {"worker": run_worker, "control": run_control, "shadow": run_shadow}
-        run |= {"evidence": run_evidence, "turn": run_turn}
+        run |= {"evidence": run_evidence, "turn": run_turn, "report": run_report}
         return run[options.role](options)
     finally:
         logs.close()

@@ -8,13 +8,18 @@ authorisation test read it too.
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from gateway.admin.auth import Role
 from gateway.admin.endpoint import ApiError, Endpoint, finding_json, json_response
+from gateway.admin.etag import UNCHANGED, tagged_json
+from gateway.admin.live import LIVE_ENDPOINTS
 from gateway.admin.ofrep import OFREP_ENDPOINTS
 from gateway.admin.openapi import render_openapi
 from gateway.admin.operations import Operations
+from gateway.admin.reports import REPORT_ENDPOINTS
 from gateway.admin.rollouts import ROLLOUT_ENDPOINTS
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -40,8 +45,8 @@ async def _status(operations: Operations, _: web.Request) -> web.Response:
     return json_response(operations.status())
 
 
-async def _config(operations: Operations, _: web.Request) -> web.Response:
-    return json_response(operations.config())
+async def _config(operations: Operations, request: web.Request) -> web.Response:
+    return tagged_json(request, operations.config())
 
 
 async def _reload(operations: Operations, _: web.Request) -> web.Response:
@@ -80,14 +85,31 @@ async def _explain(operations: Operations, request: web.Request) -> web.Response
     return json_response(explained)
 
 
-async def _openapi(_: Operations, __: web.Request) -> web.Response:
-    return json_response(render_openapi(ENDPOINTS))
+async def _openapi(_: Operations, request: web.Request) -> web.Response:
+    return tagged_json(request, render_openapi(ENDPOINTS))
 
 
 _FULL = (503, "The parent did not answer in time.")
 
+VALIDATED: dict[str, Any] = {
+    "type": "object",
+    "required": ["is_valid", "findings"],
+    "properties": {
+        "is_valid": {"type": "boolean"},
+        "findings": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["file", "line", "column", "key_path", "problem", "remedy", "text"],
+                "properties": {name: {"type": "string"} for name in ("file", "key_path", "problem", "text")},
+            },
+        },
+    },
+}
+"""What a check comes to."""
+
 ENDPOINTS: tuple[Endpoint, ...] = (
-    Endpoint("GET", "/livez", "The control process is alive.", _livez, needs=Role.ANYONE),
+    Endpoint("GET", "/livez", "The control process is alive.", _livez, needs=Role.ANYONE, gives_type="text/plain"),
     Endpoint(
         "GET",
         "/readyz",
@@ -95,16 +117,27 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         _readyz,
         needs=Role.ANYONE,
         statuses=((503, "Not yet, or not any more."),),
+        gives_type="text/plain",
     ),
-    Endpoint("GET", "/metrics", "Every metric, as Prometheus reads it.", _metrics, needs=Role.VIEWER),
+    Endpoint(
+        "GET", "/metrics", "Every metric, as Prometheus reads it.", _metrics, needs=Role.VIEWER, gives_type="text/plain"
+    ),
     Endpoint("GET", "/api/status", "Versions, workers, the last reload and what is wrong.", _status, needs=Role.VIEWER),
-    Endpoint("GET", "/api/config", "The configuration in use, without secrets.", _config, needs=Role.VIEWER),
+    Endpoint(
+        "GET",
+        "/api/config",
+        "The configuration in use, without secrets.",
+        _config,
+        needs=Role.VIEWER,
+        statuses=(UNCHANGED,),
+    ),
     Endpoint(
         "POST",
         "/api/reload",
         "Read the file again and wait up to 2 s for the workers.",
         _reload,
         statuses=((422, "Refused: the findings say why, and the configuration before goes on."),),
+        reports=(422,),
     ),
     Endpoint(
         "POST",
@@ -112,6 +145,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "Replace the workers one by one.",
         _restart,
         statuses=((500, "It stopped half-way."), _FULL),
+        reports=(500,),
     ),
     Endpoint(
         "POST",
@@ -120,6 +154,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         _validate,
         takes="application/yaml",
         statuses=((400, "Not UTF-8."), (413, "Over 1 MiB.")),
+        gives=VALIDATED,
     ),
     Endpoint(
         "GET",
@@ -130,7 +165,16 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         parameters=(("route", "Route name."), ("user", "User id."), ("segment.NAME?", "Value of a segment.")),
         statuses=((400, "A parameter is missing or unknown."), (404, "No such route.")),
     ),
+    *LIVE_ENDPOINTS,
     *ROLLOUT_ENDPOINTS,
     *OFREP_ENDPOINTS,
-    Endpoint("GET", "/api/openapi.json", "This list as an OpenAPI document.", _openapi, needs=Role.VIEWER),
+    *REPORT_ENDPOINTS,
+    Endpoint(
+        "GET",
+        "/api/openapi.json",
+        "This list as an OpenAPI document.",
+        _openapi,
+        needs=Role.VIEWER,
+        statuses=(UNCHANGED,),
+    ),
 )

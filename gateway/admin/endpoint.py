@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -47,6 +47,10 @@ class Endpoint:
         takes: Content type of the request body, if one is read.
         schema: JSON Schema of that body; None for text.
         statuses: What it answers beside 200, with the meaning.
+        gives: JSON Schema of what it answers with 200; None where that is any JSON object, or no JSON.
+        gives_type: Content type of that answer.
+        reports: Statuses over 399 whose answer tells what was done, and need not be in an error's shape.
+        typed: JSON Schema of query parameters by name, of those that are not any text.
     """
 
     method: str
@@ -60,6 +64,10 @@ class Endpoint:
     takes: str | None = None
     schema: Mapping[str, Any] | None = None
     statuses: tuple[tuple[int, str], ...] = ()
+    gives: Mapping[str, Any] | None = None
+    gives_type: str = "application/json"
+    reports: tuple[int, ...] = ()
+    typed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @property
     def is_open(self) -> bool:

@@ -13,22 +13,39 @@ Unknown is None, never 0. Percent and ratios are of the last `window_s` seconds,
     POINT     unix_s, n_requests, n_errors: per 15 s, oldest first
     PROVIDER  provider, state, until_unix_ms: ejected ones; empty, for nothing ejects a provider yet
     REQUEST   at_unix_ms, request_id_short, route, arm, reason, status, blame, error, safety, ttft_ms, duration_ms,
-              tokens_in, tokens_out, cost_usd, is_stream; or {skipped: n} for n requests that were too many to show
+              tokens_in, tokens_out, cost_usd, is_stream, skipped (how many before it were too many to show); or
+              {skipped: n} alone
 
 An error is a failure of the provider's or of ours; what a client did wrong counts against nobody.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 Json = dict[str, Any]
 
 
 class TooManyListenersError(Exception):
     """As many listen as may; whoever comes next is told to come later."""
+
+
+class Listening(Protocol):
+    """One who listens to the tail; `async for` gives what is told."""
+
+    def __aiter__(self) -> Self:
+        """Give itself."""
+        ...
+
+    async def __anext__(self) -> Json:
+        """Give the next REQUEST; wait for it."""
+        ...
+
+    async def aclose(self) -> None:
+        """Listen no more."""
+        ...
 
 
 class LiveOperations(Protocol):
@@ -46,7 +63,7 @@ class LiveOperations(Protocol):
         """Give each release's version and phase: what differs has changed."""
         ...
 
-    def tail(self, route: str | None) -> AsyncIterator[Json]:
+    def tail(self, route: str | None) -> Listening:
         """
         Give finished requests (REQUEST) of a route, or of all, as they are noted: at most 20 a second.
 

@@ -61,6 +61,26 @@ class EndpointFacts(Protocol):
         """Give answers beside 200."""
         ...
 
+    @property
+    def gives(self) -> Mapping[str, Any] | None:
+        """Give the JSON Schema of the answer; None for any JSON object, or for what is no JSON."""
+        ...
+
+    @property
+    def gives_type(self) -> str:
+        """Give the answer's content type."""
+        ...
+
+    @property
+    def reports(self) -> tuple[int, ...]:
+        """Give statuses over 399 whose answer is no error's shape."""
+        ...
+
+    @property
+    def typed(self) -> Mapping[str, Mapping[str, Any]]:
+        """Give the JSON Schemas of query parameters that are not any text."""
+        ...
+
 
 def render_openapi(endpoints: Iterable[EndpointFacts]) -> dict[str, Any]:
     """Give the document; pages are not in it."""
@@ -97,8 +117,9 @@ def _operation(endpoint: EndpointFacts) -> dict[str, Any]:
     statuses = dict(endpoint.statuses)
     if not endpoint.is_open:
         statuses |= {401: "No token, or not the one.", 403: "Not from here."}
-    responses = {"200": {"description": "Fine."}} | {
-        str(status): {"description": meaning} for status, meaning in sorted(statuses.items())
+    fine = {"description": "Fine.", "content": _content(endpoint.gives_type, endpoint.gives)}
+    responses = {"200": fine} | {
+        str(status): _response(endpoint, status, meaning) for status, meaning in sorted(statuses.items())
     }
     operation: dict[str, Any] = {
         "operationId": _operation_id(endpoint),
@@ -107,7 +128,10 @@ def _operation(endpoint: EndpointFacts) -> dict[str, Any]:
         "security": [] if endpoint.is_open else [{"token": []}, {}],
     }
     parameters = [_parameter(name, meaning, "path") for name, meaning in endpoint.parts]
-    parameters += [_parameter(name, meaning, "query") for name, meaning in endpoint.parameters]
+    parameters += [
+        _parameter(name, meaning, "query", endpoint.typed.get(name.removesuffix("?")))
+        for name, meaning in endpoint.parameters
+    ]
     if parameters:
         operation["parameters"] = parameters
     if endpoint.takes:
@@ -121,11 +145,28 @@ def _operation_id(endpoint: EndpointFacts) -> str:
     return f"{endpoint.method.lower()}_{words}"
 
 
-def _parameter(name: str, meaning: str, place: str) -> dict[str, Any]:
+def _response(endpoint: EndpointFacts, status: int, meaning: str) -> dict[str, Any]:
+    if status == 304:
+        return {"description": meaning}
+    if status < 400 or status in endpoint.reports:
+        return {"description": meaning, "content": _content("application/json", None)}
+    if endpoint.gives_type == "text/plain" and endpoint.is_open:
+        return {"description": meaning, "content": _content("text/plain", None)}
+    error = {"$ref": "#/components/schemas/Error"}
+    return {"description": meaning, "content": _content("application/json", error)}
+
+
+def _content(content_type: str, schema: Mapping[str, Any] | None) -> dict[str, Any]:
+    if schema is None:
+        schema = {"type": "object" if content_type == "application/json" else "string"}
+    return {content_type: {"schema": dict(schema)}}
+
+
+def _parameter(name: str, meaning: str, place: str, schema: Mapping[str, Any] | None = None) -> dict[str, Any]:
     return {
         "name": name.removesuffix("?"),
         "in": place,
         "required": not name.endswith("?"),
         "description": meaning,
-        "schema": {"type": "string"},
+        "schema": dict(schema) if schema is not None else {"type": "string"},
     }

@@ -7,12 +7,14 @@ They read what is asked and refuse what makes no sense; what is done, and what c
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import msgspec
 from aiohttp import web
 
 from gateway.admin.auth import Role
 from gateway.admin.endpoint import ApiError, Endpoint, Respond, json_response
+from gateway.admin.etag import UNCHANGED, tagged_json
 from gateway.admin.operations import Answer, Asked, Operations, RolloutOperations
 
 MAX_ENTRIES = 1_000
@@ -94,7 +96,15 @@ async def _journal(operations: Operations, request: web.Request) -> web.Response
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_ENTRIES):
         raise ApiError(400, "bad_parameter", f"`limit` is a number from 1 to {MAX_ENTRIES}")
     name, before = request.query.get("release") or None, request.query.get("before") or None
-    return _respond(await _steering(operations).journal(name, limit=int(text), before=before))
+    answer = await _steering(operations).journal(name, limit=int(text), before=before)
+    if answer.status != 200:
+        return _respond(answer)
+    response = tagged_json(request, answer.body)
+    following = answer.body.get("next")
+    if following is not None:
+        query = {**request.query, "before": following}
+        response.headers["Link"] = f'<{request.path}?{urlencode(query)}>; rel="next"'
+    return response
 
 
 async def _entry(operations: Operations, request: web.Request) -> web.Response:
@@ -123,6 +133,24 @@ COMMAND_SCHEMA: dict[str, Any] = {
     },
 }
 """What a command's body may hold; the same as what is parsed."""
+
+
+JOURNAL: dict[str, Any] = {
+    "type": "object",
+    "required": ["entries", "next"],
+    "properties": {
+        "entries": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["id", "release", "kind"],
+                "properties": {name: {"type": "string"} for name in ("id", "release", "kind")},
+            },
+        },
+        "next": {"type": ["string", "null"], "description": "`before` for older entries; null where there are none."},
+    },
+}
+"""What the journal answers; a Link header says the same."""
 
 
 def _command(action: str, kind: str, summary: str) -> Endpoint:
@@ -178,7 +206,9 @@ ROLLOUT_ENDPOINTS: tuple[Endpoint, ...] = (
             ("limit?", f"At most so many, 1 to {MAX_ENTRIES}; {_DEFAULT_ENTRIES}."),
             ("before?", "Only entries older than this one: an id."),
         ),
-        statuses=((400, "A parameter is unknown or wrong."), _UNKNOWN, _NOT_YET),
+        statuses=(UNCHANGED, (400, "A parameter is unknown or wrong."), (404, "No such entry."), _NOT_YET),
+        gives=JOURNAL,
+        typed={"limit": {"type": "integer", "minimum": 1, "maximum": MAX_ENTRIES}},
     ),
     Endpoint(
         "GET",

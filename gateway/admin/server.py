@@ -25,6 +25,7 @@ from gateway.admin.pages.listing import PAGES
 from gateway.admin.pages.shell import SHELL, Shell
 from gateway.admin.pages.sign_in import GATE, Gate
 from gateway.admin.sessions import SESSION_COOKIE, Sessions
+from gateway.admin.streams import STREAMS, Streams
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,14 @@ def build_app(
         responder = _responder_of(endpoint, operations)
         guard.endpoints[responder] = endpoint
         app.router.add_route(endpoint.method, endpoint.path, responder)
+        if endpoint.method == "GET":
+            app.router.add_route("HEAD", endpoint.path, responder)
+    app[STREAMS] = streams = Streams()
+
+    async def end_streams(_: web.Application) -> None:
+        await streams.close()
+
+    app.on_shutdown.append(end_streams)
     return app
 
 

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.control.epochs import EpochNotes
 from gateway.processes.meters import Meters
+from gateway.processes.tail import Tail
 from gateway.record.desk import FactDesk
 from gateway.tasks import TaskGroup
+from gateway.telemetry.recent import RecentTraffic
 
 
 class MeteredDesk:
@@ -19,6 +21,8 @@ class MeteredDesk:
         desk: Where facts go.
         meters: What counts them.
         exposed: Gives a release's exposed units by epoch and arm, from the store; raises while that is away.
+        recent: What the last quarter of an hour brought.
+        tail: Where requests are heard of as they end.
     """
 
     def __init__(
@@ -27,10 +31,15 @@ class MeteredDesk:
         meters: Meters,
         exposed: Callable[[str], Awaitable[Mapping[tuple[int, str], int]]],
         notes: EpochNotes,
+        *,
+        recent: RecentTraffic,
+        tail: Tail,
     ) -> None:
         self.desk = desk
         self.meters = meters
         self.exposed = exposed
+        self.recent = recent
+        self.tail = tail
         self._notes = notes
         self._tasks = TaskGroup()
 
@@ -39,6 +48,7 @@ class MeteredDesk:
         self.desk.open(sock)
         self.meters.open()
         self._tasks.spawn(self._notes.run())
+        self._tasks.spawn(self.recent.run())
 
     async def close(self) -> None:
         """Store or spool what was taken, then send what is left."""

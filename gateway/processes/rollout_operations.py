@@ -137,7 +137,10 @@ class RolloutDesk:
         """Give every rollout and split in short, what is latched, and how many facts no watch was told."""
         latches = self._steering.latches
         return {
-            "rollouts": [rollout_line(rollout, latches) for rollout in self._steering.rollouts.values()],
+            "rollouts": [
+                rollout_line(rollout, latches, self._steering.verdicts(name))
+                for name, rollout in self._steering.rollouts.items()
+            ],
             "splits": [
                 split_line(plan, latches, self._steering.course(name)) for name, plan in self._steering.splits.items()
             ],
@@ -201,7 +204,9 @@ class RolloutDesk:
             if at is None:
                 return _refusal(404, f"the journal has no entry {before!r}", code="no_such_entry")
             entries = entries[at + 1 : at + 1 + limit]
-        return Answer({"entries": msgspec.to_builtins(entries)})
+        # One that is full may be the last: whoever follows it then gets an empty one, without a next.
+        following = entries[-1].id if len(entries) == limit else None
+        return Answer({"entries": msgspec.to_builtins(entries), "next": following})
 
     async def entry(self, entry_id: str) -> Answer:
         """Give one entry."""

@@ -20,8 +20,8 @@ Exposed = Mapping[tuple[int, str], int]
 """Exposed units by epoch and arm."""
 
 
-def rollout_line(rollout: Rollout, latches: Iterable[Latch]) -> Json:
-    """Give one rollout in short."""
+def rollout_line(rollout: Rollout, latches: Iterable[Latch], verdicts: Sequence[GateVerdict] = ()) -> Json:
+    """Give one rollout in short; `verdicts` are what its gates said last, in the plan's order."""
     plan = rollout.plan
     return {
         "release": plan.release,
@@ -37,7 +37,7 @@ def rollout_line(rollout: Rollout, latches: Iterable[Latch]) -> Json:
         "version": rollout.version,
         "is_latched": bool(latches_on(plan.release, latches)),
         "sentence": sentence_of(rollout),
-        "waits_for": waits_for(rollout, ()),
+        "waits_for": waits_for(rollout, verdicts),
     }
 
 

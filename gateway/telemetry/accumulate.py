@@ -219,6 +219,18 @@ class Accumulator:
         """Ask `source` at every snapshot from now on."""
         self._sources.append(source)
 
+    def numbers(self, instrument: Instrument) -> Iterator[tuple[Key, Number]]:
+        """Give a counter's or gauge's series as they stand, without what overflowed; to be read at once."""
+        for key, series in self._scalars.get(instrument, {}).items():
+            if key != OVERFLOW_KEY:
+                yield key, series.value
+
+    def counts(self, instrument: Instrument) -> Iterator[tuple[Key, Sequence[int]]]:
+        """Give a histogram's values per bucket, likewise; the lists are the ones that go on counting."""
+        for key, series in self._histograms.get(instrument, {}).items():
+            if key != OVERFLOW_KEY:
+                yield key, series.counts
+
     def snapshot(self) -> Snapshot:
         """Give every series as it stands; a source that fails is left out and said in the log."""
         points: dict[Instrument, list[Point]] = {}

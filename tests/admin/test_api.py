@@ -22,6 +22,8 @@ class Toy:
 
     is_ready = True
     steering = None
+    live = None
+    reports = None
 
     def status(self) -> dict[str, Any]:
         return {"version": 7}

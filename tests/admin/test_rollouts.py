@@ -44,6 +44,8 @@ class Toy:
     """A gateway with a wheel; whatever else it is asked is not asked here."""
 
     is_ready = True
+    live = None
+    reports = None
 
     def __init__(self) -> None:
         self.steering = Wheel()

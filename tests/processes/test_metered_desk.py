@@ -6,7 +6,9 @@ import asyncio
 import socket
 from typing import Any
 
+from gateway.clock import SettableClock
 from gateway.processes.metered_desk import MeteredDesk
+from gateway.processes.tail import Tail
 
 
 class Noted:
@@ -37,10 +39,12 @@ async def nobody(release: str) -> dict[tuple[int, str], int]:
 async def test_closed_in_order() -> None:
     """What notes ends first, then facts are kept, and the last export tells of it."""
     log: list[str] = []
-    desk, meters, notes = (Noted(name, log) for name in ("desk", "meters", "notes"))
-    together = MeteredDesk(desk, meters, nobody, notes)  # type: ignore[arg-type]
+    desk, meters, notes, recent = (Noted(name, log) for name in ("desk", "meters", "notes", "recent"))
+    tail = Tail(SettableClock())
+    together = MeteredDesk(desk, meters, nobody, notes, recent=recent, tail=tail)  # type: ignore[arg-type]
     with socket.socket() as sock:
         together.open(sock)
         await asyncio.sleep(0)
         await together.close()
-    assert log == ["desk opens", "meters opens", "notes runs", "notes ends", "desk closes", "meters closes"]
+    assert log[:2] == ["desk opens", "meters opens"] and log[-2:] == ["desk closes", "meters closes"]
+    assert set(log[2:4]) == {"notes runs", "recent runs"} and set(log[4:6]) == {"notes ends", "recent ends"}
