@@ -51,6 +51,22 @@ class Asked:
     arm: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ConfigTexts:
+    """
+    The configuration as it is written; it may hold prompts, so operators only.
+
+    Attributes:
+        in_use: What the table in use was made of; None where this life of the control process made none.
+        on_disk: What the file says now; None where it cannot be read.
+        problem: Why it cannot be read; empty when it was.
+    """
+
+    in_use: str | None
+    on_disk: str | None
+    problem: str = ""
+
+
 class RolloutOperations(Protocol):
     """What may be asked about rollouts. Names are a release's or a route's."""
 
@@ -104,6 +120,10 @@ class Operations(Protocol):
 
     def config(self) -> Json:
         """Give the configuration in use, without secrets."""
+        ...
+
+    async def config_texts(self) -> ConfigTexts:
+        """Give the file as it is in use and as it is on disk."""
         ...
 
     async def reload(self) -> Answer:

@@ -9,6 +9,7 @@ pass it like everything else; only what it says then is a page too.
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote
@@ -37,6 +38,7 @@ HEADERS = {
 }
 """What every answer has, unless it says something else itself."""
 
+_PART = re.compile(r"\{(\w+)\}")
 _FORM = "application/x-www-form-urlencoded"
 
 Respond = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -55,9 +57,9 @@ def build_app(
     for endpoint in (*ENDPOINTS, *PAGES):
         responder = _responder_of(endpoint, operations)
         guard.endpoints[responder] = endpoint
-        app.router.add_route(endpoint.method, endpoint.path, responder)
+        app.router.add_route(endpoint.method, _pattern_of(endpoint.path), responder)
         if endpoint.method == "GET":
-            app.router.add_route("HEAD", endpoint.path, responder)
+            app.router.add_route("HEAD", _pattern_of(endpoint.path), responder)
     app[STREAMS] = streams = Streams()
 
     async def end_streams(_: web.Application) -> None:
@@ -94,6 +96,11 @@ class AdminServer:
     async def close(self) -> None:
         """Finish what is being answered, for at most 2 s."""
         await self._runner.cleanup()
+
+
+def _pattern_of(path: str) -> str:
+    """Give a path whose parts take any one segment: by themselves they take no braces, and a name may have some."""
+    return _PART.sub(r"{\1:[^/]+}", path)
 
 
 def _responder_of(endpoint: Endpoint, operations: Operations) -> Respond:

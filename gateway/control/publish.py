@@ -61,6 +61,11 @@ class Compiled(Protocol):
         """Give what is allowed but unwise."""
         ...
 
+    @property
+    def text(self) -> str:
+        """Give the file itself, for operators to hold the one on disk against."""
+        ...
+
 
 class Compiler(Protocol):
     """Compiles the file, and keeps what must outlive a table. Both calls block: they run in a thread."""
@@ -140,6 +145,7 @@ class Publisher:
         last: The last reload; None before the first.
         refused: The last reload if it was refused: what is wrong with the file now.
         files: What to watch.
+        text: The file that the table in use was made of; None when that was before this process.
         tally: Reloads of this process, by result and cause.
         published_unix_ms: When the table in use was published; 0 when that was before this process.
     """
@@ -159,6 +165,7 @@ class Publisher:
         self.last: PublishReport | None = None
         self.warnings: tuple[Finding, ...] = ()
         self.files: tuple[Path, ...] = (path,)
+        self.text: str | None = None
         self.tally: Counter[tuple[str, str]] = Counter()
         self.published_unix_ms = 0
         self._path = path
@@ -248,7 +255,7 @@ class Publisher:
         standings = self._steering.standings() if self._steering is not None else {}
         encoded = await asyncio.to_thread(self._encode, compiled.routes, standings)
         self._hand_over(compiled.head, tuple(compiled.routes), encoded)
-        self._fingerprint = compiled.fingerprint
+        self._fingerprint, self.text = compiled.fingerprint, compiled.text
         return Result.APPLIED
 
     def _encode(self, routes: Iterable[Route], standings: Mapping[str, Standing]) -> dict[str, _Encoded]:

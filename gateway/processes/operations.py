@@ -10,7 +10,7 @@ from pathlib import Path
 from gateway import __version__
 from gateway.admin.endpoint import finding_json
 from gateway.admin.live_operations import LiveOperations, ReportOperations
-from gateway.admin.operations import Answer, Json, RolloutOperations
+from gateway.admin.operations import Answer, ConfigTexts, Json, RolloutOperations
 from gateway.control.publish import Publisher, PublishReport, Result
 from gateway.domain.provider import Provider
 from gateway.domain.release import BUCKETS
@@ -25,6 +25,11 @@ RESTARTED_WITHIN_S = 300.0
 """Ten seconds a worker at most, and a queued restart waits for the one before."""
 
 VALIDATED_WITHIN_S = 20.0
+READ_WITHIN_S = 2.0
+"""A file on a dead network mount keeps nobody from the rest of a page."""
+
+MAX_TEXT_BYTES = 2_000_000
+"""Of a file that is shown: a larger one is not a configuration."""
 
 Explain = Callable[[RoutingTable, str, str, Mapping[str, str]], Json | None]
 Validate = Callable[[str], list[Finding]]
@@ -112,6 +117,15 @@ class ControlOperations:
             facts |= config_json(table)
         return facts | {"findings": findings}
 
+    async def config_texts(self) -> ConfigTexts:
+        """Give the file as it is in use and as it is on disk; the latter is read in a thread, and may be missing."""
+        in_use = self._publisher.text
+        try:
+            on_disk = await asyncio.wait_for(asyncio.to_thread(_read, self._path), READ_WITHIN_S)
+        except (OSError, ValueError) as error:
+            return ConfigTexts(in_use, None, f"{self._path} cannot be read: {str(error) or 'it took too long'}")
+        return ConfigTexts(in_use, on_disk)
+
     async def reload(self) -> Answer:
         """Read the file again; 422 when it is refused."""
         report = await self._publisher.reload("operator")
@@ -162,6 +176,15 @@ class ControlOperations:
         if table is None:
             return render_failure(503, "the gateway has no configuration yet")
         return await self._evaluate_flags(table, key, body, if_none_match)
+
+
+def _read(path: Path) -> str:
+    with path.open("rb") as file:
+        raw = file.read(MAX_TEXT_BYTES + 1)
+    if len(raw) > MAX_TEXT_BYTES:
+        problem = f"it is larger than {MAX_TEXT_BYTES // 1_000_000} MB"
+        raise ValueError(problem)
+    return raw.decode("utf-8", "replace")
 
 
 def report_json(report: PublishReport) -> Json:

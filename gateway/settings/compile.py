@@ -58,6 +58,7 @@ class Compiled:
         plans: Of rollouts and splits, by release name.
         edits: What an edit of the served variant does, by the name of each `fixed` release.
         alerts: Who is told about what.
+        text: The file itself. Never leaves the control process but to operators.
     """
 
     head: TableHead
@@ -69,6 +70,7 @@ class Compiled:
     plans: Mapping[str, Plan] = field(default_factory=dict)
     edits: Mapping[str, EditRule] = field(default_factory=dict)
     alerts: tuple[AlertTarget, ...] = ()
+    text: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +205,7 @@ def _compile(raw: bytes, name: str, folder: Path, files: set[Path], given: Stand
         plans=plans,
         edits=compile_edits(scope, routes, allows_edits=given.allows_edits),
         alerts=alerts,
+        text=raw.decode("utf-8", "replace"),
     )
 
 

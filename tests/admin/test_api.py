@@ -12,7 +12,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from gateway.admin.api import ENDPOINTS
 from gateway.admin.endpoint import ApiError
-from gateway.admin.operations import Answer
+from gateway.admin.operations import Answer, ConfigTexts
 from gateway.errors import Finding
 from gateway.wire.ofrep import FlagAnswer
 
@@ -30,6 +30,9 @@ class Toy:
 
     def config(self) -> dict[str, Any]:
         return {"routes": {"support": {}}}
+
+    async def config_texts(self) -> ConfigTexts:
+        return ConfigTexts(None, None)
 
     async def reload(self) -> Answer:
         return Answer({"result": "refused"}, 422)

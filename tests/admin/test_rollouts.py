@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from gateway.admin.endpoint import ApiError
-from gateway.admin.operations import Answer, Asked
+from gateway.admin.operations import Answer, Asked, ConfigTexts
 from gateway.admin.rollouts import COMMAND_SCHEMA, MAX_ENTRIES, ROLLOUT_ENDPOINTS, parse_asked
 from gateway.errors import Finding
 from gateway.wire.ofrep import FlagAnswer
@@ -55,6 +55,9 @@ class Toy:
 
     def config(self) -> dict[str, Any]:
         return {}
+
+    async def config_texts(self) -> ConfigTexts:
+        return ConfigTexts(None, None)
 
     async def reload(self) -> Answer:
         return Answer({})

@@ -13,7 +13,7 @@ import pytest
 from gateway.admin.api import ENDPOINTS
 from gateway.admin.auth import Role
 from gateway.admin.endpoint import Endpoint
-from gateway.admin.operations import Answer
+from gateway.admin.operations import Answer, ConfigTexts
 from gateway.admin.pages.listing import PAGES
 from gateway.admin.server import HEADERS, AdminServer, build_app
 from gateway.errors import Finding
@@ -44,6 +44,17 @@ NEEDS = {
     ("GET", "/api/live"): VIEWER,
     ("GET", "/api/tail"): VIEWER,
     ("GET", "/api/reports/{kind}/{route}"): VIEWER,
+    ("GET", "/"): VIEWER,
+    ("GET", "/routes/{route}"): VIEWER,
+    ("GET", "/rollouts"): VIEWER,
+    ("GET", "/rollouts/{release}"): VIEWER,
+    ("GET", "/rollouts/{release}/{action}"): OPERATOR,
+    ("POST", "/rollouts/{release}/{action}"): OPERATOR,
+    ("GET", "/journal"): VIEWER,
+    ("GET", "/journal/{id}"): VIEWER,
+    ("GET", "/config"): VIEWER,
+    ("POST", "/config/validate"): OPERATOR,
+    ("GET", "/requests"): VIEWER,
     ("GET", "/assets/{name}"): ANYONE,
     ("GET", "/sign-in"): ANYONE,
     ("POST", "/sign-in"): ANYONE,
@@ -70,6 +81,9 @@ class Toy:
 
     def config(self) -> dict[str, Any]:
         return {"routes": {}}
+
+    async def config_texts(self) -> ConfigTexts:
+        return ConfigTexts(None, None)
 
     async def reload(self) -> Answer:
         return Answer({"result": "refused"}, self.reload_status)
@@ -141,7 +155,7 @@ async def test_guarded_by_token(door: Door, endpoint: Endpoint) -> None:
 
 @with_token
 @pytest.mark.parametrize(
-    "path", ["/", "/api", "/api/nothing", "//api/status", "/api/../api/status", "/livez/../api/status"]
+    "path", ["/other", "/api", "/api/nothing", "//api/status", "/api/../api/status", "/livez/../api/status"]
 )
 async def test_unknown_path_is_guarded(door: Door, path: str) -> None:
     """Whatever is no route is refused like one, so that nobody learns what there is."""

@@ -29,6 +29,7 @@ class Toy:
     routes: tuple[Route, ...] = ()
     files: tuple[Path, ...] = (FILE,)
     warnings: tuple[Finding, ...] = (WARNING,)
+    text: str = "routes: {}"
 
 
 @dataclass

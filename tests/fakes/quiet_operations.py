@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.admin.live_operations import LiveOperations, ReportOperations
-from gateway.admin.operations import Answer, RolloutOperations
+from gateway.admin.operations import Answer, ConfigTexts, RolloutOperations
 from gateway.errors import Finding
 from gateway.wire.ofrep import FlagAnswer, render_bulk
 
@@ -26,6 +26,10 @@ class QuietOperations:
     def config(self) -> dict[str, Any]:
         """Give nothing."""
         return {}
+
+    async def config_texts(self) -> ConfigTexts:
+        """Have read nothing."""
+        return ConfigTexts(None, None)
 
     async def reload(self) -> Answer:
         """Do nothing."""

@@ -111,6 +111,7 @@ class ToyCompiled:
     routes: tuple[Route, ...] = ()
     warnings: tuple[Finding, ...] = field(default=())
     fingerprint: str = ""
+    text: str = ""
 
 
 class ToyCompiler:

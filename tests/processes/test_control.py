@@ -31,6 +31,7 @@ class Toy:
     routes: tuple[Route, ...] = ()
     files: tuple[Path, ...] = ()
     warnings: tuple[Finding, ...] = ()
+    text: str = ""
 
 
 @dataclass

@@ -42,6 +42,7 @@ class Toy:
     files: tuple[Path, ...] = (Path("s.yaml"),)
     warnings: tuple[Finding, ...] = ()
     fingerprint: str = "f"
+    text: str = "routes: {}"
 
 
 class Script:

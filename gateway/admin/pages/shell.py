@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from aiohttp import web
 
@@ -49,12 +49,14 @@ class Shell:
         """
         visitor = request.get(VISITOR, Visitor(Role.ANYONE))
         text = self._jinja.get_template(template).render(
-            visitor=visitor,
-            may_operate=visitor.role >= Role.OPERATOR,
-            who=visitor.name or request.cookies.get(NAME_COOKIE, ""),
-            path=request.path,
-            version=__version__,
-            **facts,
+            **{
+                "visitor": visitor,
+                "may_operate": visitor.role >= Role.OPERATOR,
+                "who": visitor.name or unquote(request.cookies.get(NAME_COOKIE, ""))[:200],
+                "path": request.path,
+                "version": __version__,
+                **facts,
+            }
         )
         headers = {"Content-Security-Policy": POLICY, "Cross-Origin-Opener-Policy": "same-origin"}
         return web.Response(text=text, status=status, content_type="text/html", charset="utf-8", headers=headers)

@@ -44,6 +44,9 @@ function takeOver(text) {
     const next = newer.getElementById(part.id);
     const isBusy = part.contains(document.activeElement) && document.activeElement !== document.body;
     if (!next || isBusy || part.querySelector("dialog[open], details[open]")) continue;
+    // Forms carry a new key every time; they are only replaced when what they act on has changed.
+    if (part.dataset.version && part.dataset.version === next.dataset.version) continue;
+    if (next.dataset.version) part.dataset.version = next.dataset.version;
     localise(next);
     if (next.innerHTML !== part.innerHTML) part.replaceChildren(...next.childNodes);
   }
@@ -84,7 +87,13 @@ function follow() {
 function offerDialogs() {
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-opens]");
-    if (opener) document.getElementById(opener.dataset.opens)?.showModal();
+    const isPlain = !event.metaKey && !event.ctrlKey && !event.shiftKey;
+    const dialog = opener && isPlain ? document.getElementById(opener.dataset.opens) : null;
+    if (dialog) {
+      event.preventDefault();
+      dialog.showModal();
+      [...dialog.querySelectorAll("select, input:not([type=hidden])")].find((field) => !field.value)?.focus();
+    }
     const closer = event.target.closest("[data-closes]");
     if (closer) closer.closest("dialog")?.close();
   });
