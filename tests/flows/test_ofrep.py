@@ -87,6 +87,7 @@ def bulk(address: str, user: str, headers: dict[str, str] | None = None) -> tupl
         connection.close()
 
 
+@pytest.mark.timeout(300)
 def test_same_arm_for_all(running: GatewayProcess, tmp_path: Path) -> None:
     """The real client gets the chooser's arm for 10,000 users, and requests of the first 300 get it too."""
     some = users(N_USERS)
