@@ -49,6 +49,7 @@ class LiveNumbers:
     Implements `admin.live_operations.LiveOperations` for one route, `support`.
 
     Attributes:
+        shown: What the overview has as its route.
         marked: What `marks` gives.
         n_computed: How often numbers were asked for.
         told: What the tail tells, in order; afterwards it waits.
@@ -60,6 +61,7 @@ class LiveNumbers:
     """
 
     def __init__(self) -> None:
+        self.shown = ROUTE
         self.marked: dict[str, tuple[int, str]] = {"support-v8": (1, "progressing")}
         self.n_computed = 0
         self.told: list[dict[str, Any]] = []
@@ -75,7 +77,7 @@ class LiveNumbers:
         if self.is_broken:
             self.broke.set()
             raise RuntimeError("broken on purpose")
-        return {"at_unix_ms": 1, "window_s": 900, "seen_s": 1.0, "routes": [ROUTE], "providers": []}
+        return {"at_unix_ms": 1, "window_s": 900, "seen_s": 1.0, "routes": [self.shown], "providers": []}
 
     def route(self, name: str) -> dict[str, Any] | None:
         """Give the one route by its name."""

@@ -146,3 +146,13 @@ def test_many_at_once(values: list[float]) -> None:
     for value in values:
         alone.observe(value)
     assert (together.counts, together.total) == (alone.counts, alone.total)
+
+
+def test_read_in_part(accumulator: Accumulator) -> None:
+    """One instrument's series can be read alone; what overflowed is nobody's and is left out."""
+    for colour in "abcdef":
+        accumulator.add(COUNTER, (colour,), 2)
+    accumulator.add(SIZES, (), 5)
+    assert dict(accumulator.numbers(COUNTER)) == {("a",): 2, ("b",): 2, ("c",): 2, ("d",): 2}
+    assert [(key, list(counts)) for key, counts in accumulator.counts(SIZES)] == [((), [0, 1, 0])]
+    assert list(accumulator.numbers(GAUGE)) == []
