@@ -29,7 +29,7 @@ async def _overview(operations: Operations, request: web.Request) -> web.Respons
         n_warnings=len(status.get("warnings", [])),
         is_ready=operations.is_ready,
         config_file=status.get("config_file", "sluice.yaml"),
-        version=status.get("version"),
+        table_version=status.get("version"),
     )
 
 

@@ -25,7 +25,7 @@ _NUMBERS = (
 
 
 def routes_now(operations: Operations) -> list[Json]:
-    """Give every route, the worst first."""
+    """Give every route, the worst first, then what is on its way."""
     found = [route_of(operations, name) for name in operations.config().get("routes", {})]
     return sorted((one for one in found if one is not None), key=lambda one: (-one["rank"], one["route"]))
 
@@ -57,11 +57,12 @@ def route_of(operations: Operations, name: str) -> Json | None:
         "variants": configured["variants"],
         "fallback": configured["fallback"],
     }
-    facts |= {key: live[key] for key in facts if live.get(key) is not None}
+    is_latched = facts["is_latched"] or bool(live.get("is_latched"))
+    facts |= {key: live[key] for key in facts if live.get(key) is not None} | {"is_latched": is_latched}
     facts["arms"] = _arms(release["arms"], line, live, is_latched=facts["is_latched"])
     facts["n_requests"] = sum(arm["n_requests"] or 0 for arm in facts["arms"]) if live else None
     facts["tone"] = tone_of(facts)
-    facts["rank"] = {"bad": 2, "warn": 1}.get(facts["tone"], 0)
+    facts["rank"] = {"bad": 3, "warn": 2}.get(facts["tone"], int(facts["phase"] == "progressing"))
     return facts
 
 
