@@ -11,7 +11,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import NamedTuple
 
 from gateway.clock import Clock
@@ -91,6 +90,10 @@ Sums = Mapping[Place, Traffic]
 """Everything since the process began, by place."""
 
 
+Totals = Mapping[str, tuple[float, float]]
+"""Requests and errors by route."""
+
+
 @dataclass(frozen=True, slots=True)
 class Noted:
     """The sums as they stood at one moment."""
@@ -98,10 +101,10 @@ class Noted:
     now_s: float
     unix_ms: int
     sums: Sums
+    totals: Totals
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """
     A quarter of a minute of one route.
 
@@ -134,6 +137,53 @@ class Recent:
     points: Mapping[str, Sequence[Point]]
 
 
+class Bins:
+    """Requests and errors of every route per quarter of a minute, of the last window."""
+
+    def __init__(self, since_unix_ms: int) -> None:
+        self._first_s = _bin_of(since_unix_ms)
+        self._bins: dict[int, dict[str, tuple[float, float]]] = {}
+
+    def add(self, before: Noted, after: Noted) -> None:
+        """Add what came between two looks; forget what the window has left behind."""
+        unix_s = _bin_of(after.unix_ms)
+        into = self._bins.setdefault(unix_s, {})
+        for route, (n_requests, n_errors) in _between(before, after).items():
+            n_requests_before, n_errors_before = into.get(route, (0, 0))
+            into[route] = n_requests_before + n_requests, n_errors_before + n_errors
+        for old_s in [each for each in self._bins if each < unix_s - WINDOW_S]:
+            del self._bins[old_s]
+
+    def points(self, before: Noted, now: Noted) -> dict[str, list[Point]]:
+        """Give each route's points up to now; those without a request are there too."""
+        last_s = _bin_of(now.unix_ms)
+        rest = _between(before, now)
+        starts = range(max(self._first_s, last_s - WINDOW_S), last_s + 1, POINT_S)
+        found: dict[str, list[Point]] = {route: [] for route in now.totals}
+        for start_s in starts:
+            of_bin = self._bins.get(start_s, {})
+            for route, points in found.items():
+                n_requests, n_errors = of_bin.get(route, (0, 0))
+                if start_s == last_s and route in rest:
+                    n_requests, n_errors = n_requests + rest[route][0], n_errors + rest[route][1]
+                points.append(Point(start_s, int(n_requests), int(n_errors)))
+        return found
+
+
+def _bin_of(unix_ms: int) -> int:
+    return unix_ms // 1000 // POINT_S * POINT_S
+
+
+def _between(before: Noted, after: Noted) -> dict[str, tuple[float, float]]:
+    """Give what came between two looks, of routes that had any."""
+    came: dict[str, tuple[float, float]] = {}
+    for route, totals in after.totals.items():
+        was = before.totals.get(route, (0, 0))
+        if totals != was:
+            came[route] = max(totals[0] - was[0], 0), max(totals[1] - was[1], 0)
+    return came
+
+
 class RecentTraffic:
     """A ring of the sums as they stood, from which windows are told."""
 
@@ -143,6 +193,8 @@ class RecentTraffic:
         # One more than the window has, so that its beginning is in the ring.
         self._ring: deque[Noted] = deque(maxlen=int(WINDOW_S / NOTED_EVERY_S) + 1)
         self._ring.append(self._read())
+        # What lies behind is added up once, for it does not change any more.
+        self._bins = Bins(self._ring[0].unix_ms)
 
     async def run(self) -> None:
         """Keep the ring filled, until cancelled."""
@@ -152,24 +204,25 @@ class RecentTraffic:
 
     def note(self) -> None:
         """Keep the sums as they stand; to be called every NOTED_EVERY_S."""
-        self._ring.append(self._read())
+        noted = self._read()
+        self._bins.add(self._ring[-1], noted)
+        self._ring.append(noted)
 
     def read(self) -> Recent:
         """Give what the window brought up to now."""
         now = self._read()
         least_s = now.now_s - WINDOW_S
-        known = [noted for noted in self._ring if noted.now_s >= least_s] or [self._ring[-1]]
-        first = known[0]
+        first = next((noted for noted in self._ring if noted.now_s >= least_s), self._ring[-1])
         nothing = Traffic()
         traffic = {place: sums.since(first.sums.get(place, nothing)) for place, sums in now.sums.items()}
-        return Recent(now.unix_ms, now.now_s - first.now_s, traffic, _points_of([*known, now]))
+        return Recent(now.unix_ms, now.now_s - first.now_s, traffic, self._bins.points(self._ring[-1], now))
 
     def _read(self) -> Noted:
         before = self._ring[-1].sums if self._ring else {}
         sums = read_sums(self._accumulator)
         # What has not moved is kept once for the whole ring.
         kept = {place: old if (old := before.get(place)) == each else each for place, each in sums.items()}
-        return Noted(self._clock.now_s(), self._clock.unix_ms(), kept)
+        return Noted(self._clock.now_s(), self._clock.unix_ms(), kept, _totals_of(kept))
 
 
 def read_sums(accumulator: Accumulator) -> dict[Place, Traffic]:
@@ -177,7 +230,11 @@ def read_sums(accumulator: Accumulator) -> dict[Place, Traffic]:
     found: dict[Place, Traffic] = {}
 
     def at(key: Key, first: int = 0) -> Traffic:
-        return found.setdefault(Place(*key[first : first + 3]), Traffic())
+        place = Place(*key[first : first + 3])
+        traffic = found.get(place)
+        if traffic is None:
+            traffic = found[place] = Traffic()
+        return traffic
 
     for key, n in accumulator.numbers(metrics.REQUESTS):
         traffic = at(key)
@@ -218,25 +275,7 @@ def _less(now: Sequence[int], before: Sequence[int]) -> list[int]:
     return [max(n - n_before, 0) for n, n_before in zip(now, before, strict=True)]
 
 
-def _points_of(known: Sequence[Noted]) -> dict[str, list[Point]]:
-    """Give each route's points; those without a request are there too."""
-    bins: dict[str, dict[int, list[float]]] = {}
-    for before, after in pairwise(known):
-        unix_s = after.unix_ms // 1000 // POINT_S * POINT_S
-        was, now = _by_route(before.sums), _by_route(after.sums)
-        for route, (n_requests, n_errors) in now.items():
-            n_requests_before, n_errors_before = was.get(route, (0, 0))
-            point = bins.setdefault(route, {}).setdefault(unix_s, [0, 0])
-            point[0] += max(n_requests - n_requests_before, 0)
-            point[1] += max(n_errors - n_errors_before, 0)
-    first_s, last_s = (known[end].unix_ms // 1000 // POINT_S * POINT_S for end in (0, -1))
-    spans = range(max(first_s, last_s - WINDOW_S), last_s + 1, POINT_S)
-    return {
-        route: [Point(at_s, *map(int, points.get(at_s, (0, 0)))) for at_s in spans] for route, points in bins.items()
-    }
-
-
-def _by_route(sums: Sums) -> dict[str, tuple[float, float]]:
+def _totals_of(sums: Sums) -> dict[str, tuple[float, float]]:
     totals: dict[str, tuple[float, float]] = {}
     for place, traffic in sums.items():
         n_requests, n_errors = totals.get(place.route, (0, 0))
