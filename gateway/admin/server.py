@@ -34,9 +34,13 @@ HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
 }
-"""What every answer has, unless it says something else itself."""
+"""
+What every answer has, unless it says something else itself.
+
+Not `no-referrer`: under it browsers send `Origin: null` with forms, which is no proof of where they come from.
+"""
 
 _PART = re.compile(r"\{(\w+)\}")
 _FORM = "application/x-www-form-urlencoded"

@@ -277,3 +277,12 @@ async def test_restand_as_the_file_says(script: Script, publisher: Publisher) ->
     await publisher.reload("start")
     assert await publisher.restand({"support": Standing("support", (("a", 5_000), ("b", 5_000)))}) == 5
     assert await publisher.restand({"support": Standing("support", (("a", 10_000), ("b", 0)), latched=("b",))}) == 6
+
+
+async def test_text_in_use_is_kept(publisher: Publisher, script: Script) -> None:
+    """What is in use can be held against the file; what was refused never becomes it."""
+    assert publisher.text is None
+    await publisher.reload("file")
+    script.says = ConfigError([WARNING])
+    await publisher.reload("file")
+    assert publisher.text == "routes: {}"

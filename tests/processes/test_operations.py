@@ -22,7 +22,7 @@ from gateway.errors import ConfigError, Finding
 from gateway.processes.line import Line
 from gateway.processes.link import ParentLink
 from gateway.processes.messages import Fleet, WorkerView
-from gateway.processes.operations import ControlOperations
+from gateway.processes.operations import MAX_TEXT_BYTES, ControlOperations
 from gateway.proxy.ofrep import answer_from_table
 
 SECRET = "sk-canary"
@@ -137,3 +137,19 @@ async def test_flags_come_from_the_table(desk: Desk) -> None:
 async def test_metrics_may_be_missing(desk: Desk) -> None:
     """Where nothing is counted the page is empty."""
     assert await desk.operations.metrics("") == (b"", "text/plain; charset=utf-8")
+
+
+async def test_texts_of_the_file(desk: Desk, tmp_path: Path) -> None:
+    """Operators see the file as it is in use and as it is on disk; one that cannot be read is said to be so."""
+    path = tmp_path / "s.yaml"
+    publisher = Publisher(desk.script, publish=desk.link.publish, clock=SettableClock(), path=path)
+    await publisher.reload("start")
+    operations = ControlOperations(
+        publisher=publisher, link=desk.link, path=path, explain=lambda *_: {}, validate=lambda text: []
+    )
+    gone = await operations.config_texts()
+    assert (gone.in_use, gone.on_disk) == ("routes: {}", None) and "cannot be read" in gone.problem
+    path.write_bytes(b"routes: \xff")
+    assert (await operations.config_texts()).on_disk == "routes: \ufffd"
+    path.write_bytes(bytes(MAX_TEXT_BYTES + 1))
+    assert "larger than 2 MB" in (await operations.config_texts()).problem

@@ -10,6 +10,8 @@ BAR_WIDTH = 1_000
 """Of the whole bar: a tenth of a percent is one unit."""
 
 SPARK_WIDTH, SPARK_HEIGHT = 240, 36
+N_SLOTS = 60
+"""A quarter of an hour in stretches of 15 s."""
 
 BASELINES = frozenset({"baseline", "control"})
 """Roles that are drawn in grey."""
@@ -81,9 +83,11 @@ def spark(series: Sequence[Mapping[str, Any]]) -> Spark | None:
     most = max((n for n, _ in counts), default=0)
     if not most:
         return None
-    step = SPARK_WIDTH / len(counts)
+    # A gateway that has just begun has few stretches: they stand at the right, where now is.
+    n_slots = max(len(counts), N_SLOTS)
+    step, first = SPARK_WIDTH / n_slots, n_slots - len(counts)
     bars, failed = [], []
-    for index, (n, n_errors) in enumerate(counts):
+    for index, (n, n_errors) in enumerate(counts, first):
         x, width = round(index * step, 2), round(max(step - 0.8, 0.4), 2)
         if n:
             bars.append(_bar(x, width, n / most))

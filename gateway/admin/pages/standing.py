@@ -10,12 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.admin.operations import Json, Operations
+from gateway.admin.pages.charts import BASELINES
 
 MIN_REQUESTS = 20
 """Of an arm, before a ratio of its rates is worth a colour."""
 
 BAD_RATIO = 2.0
 """Times the baseline from which a rate is shown in red: what trips act on unless the file says otherwise."""
+
+FAILING_PCT = 5.0
+"""Of an arm's requests, from which it is said to fail whatever its baseline does: then both may."""
 
 _WAITING = frozenset({"awaiting_approval", "holding", "paused"})
 _NUMBERS = (
@@ -78,13 +82,13 @@ def _arms(configured: Sequence[Json], line: Json, live: Json, *, is_latched: boo
     numbers = {arm["arm"]: arm for arm in live.get("arms", ())}
     stopped = {arm["arm"] for arm in line.get("arms", ()) if arm["is_stopped"]}
     arms = []
-    for arm in configured:
+    for arm in sorted(configured, key=lambda one: one["role"] not in BASELINES):
         name, own = arm["variant"], numbers.get(arm["variant"], {})
         is_candidate_of_rollout = is_latched and "stage" in line and arm["role"] == "candidate"
         facts = {"arm": name, "role": arm["role"], "weight_pct": arm["weight_pct"]}
         facts |= {key: own.get(key) for key in _NUMBERS} | {"feedback": own.get("feedback") or {}}
         facts["is_stopped"] = bool(own.get("is_stopped")) or name in stopped or is_candidate_of_rollout
-        facts["worse"] = worse_of(facts)
+        facts["worse"] = ("error",) if is_failing(facts) else worse_of(facts)
         arms.append(facts)
     return arms
 
@@ -106,11 +110,22 @@ def worse_of(arm: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
+def is_failing(arm: Mapping[str, Any]) -> bool:
+    """
+    Say whether an arm that gets users fails too many of their requests.
+
+    >>> is_failing({"is_stopped": False, "n_requests": 77, "error_pct": 100.0})
+    True
+    """
+    is_enough = (arm["n_requests"] or 0) >= MIN_REQUESTS
+    return is_enough and not arm["is_stopped"] and (arm["error_pct"] or 0) >= FAILING_PCT
+
+
 def tone_of(facts: Mapping[str, Any]) -> str:
-    """Give `bad` where something is stopped, `warn` where a person is wanted or a rate is far off, else nothing."""
-    if facts["is_latched"] or facts["phase"] == "rolled_back":
+    """Give `bad` where something is stopped or fails, `warn` where a person is wanted or a rate is far off."""
+    if facts["is_latched"] or facts["phase"] == "rolled_back" or any(is_failing(arm) for arm in facts["arms"]):
         return "bad"
-    if facts["phase"] in _WAITING or facts["warnings"] or any(arm["worse"] for arm in facts["arms"]):
+    if facts["phase"] in _WAITING or any(arm["worse"] for arm in facts["arms"]):
         return "warn"
     return ""
 
@@ -120,6 +135,11 @@ def headline_of(routes: Sequence[Mapping[str, Any]]) -> str:
     if not routes:
         return "No route is configured yet."
     n_all = f"All {len(routes)} routes" if len(routes) > 1 else f"The one route, {routes[0]['route']},"
+    failing = [(one, arm) for one in routes for arm in one["arms"] if is_failing(arm)]
+    if failing:
+        one, arm = failing[0]
+        more = f" {len(failing) - 1} more arms fail." if len(failing) > 1 else ""
+        return f"{arm['arm']} on {one['route']} fails {arm['error_pct']:.0f} % of its requests.{more}"
     bad = [one for one in routes if one["tone"] == "bad"]
     if bad:
         rest = f" {len(bad)} of {len(routes)} routes have something stopped." if len(bad) > 1 else ""

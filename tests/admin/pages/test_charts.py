@@ -42,3 +42,9 @@ def test_one_failure_is_seen() -> None:
     assert chart is not None and (chart.n_requests, chart.n_errors, len(chart.failed)) == (600_000, 1, 1)
     assert chart.failed[0][3] >= 1
     assert all(x + width <= SPARK_WIDTH and y + height <= SPARK_HEIGHT + 0.01 for x, y, width, height in chart.bars)
+
+
+def test_few_stretches_stand_at_the_right() -> None:
+    """A gateway that has just begun shows its first quarter minute where now is."""
+    chart = spark([{"unix_s": 1, "n_requests": 9, "n_errors": 0}])
+    assert chart is not None and chart.bars[0][0] == SPARK_WIDTH - 4

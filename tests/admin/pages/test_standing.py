@@ -78,3 +78,12 @@ def test_nothing_is_configured() -> None:
     """A gateway without routes says so."""
     assert routes_now(QuietOperations()) == [] and "No route" in headline_of([])
     assert route_of(QuietOperations(), "support") is None
+
+
+def test_an_outage_is_said_first() -> None:
+    """A route whose only arm fails has no baseline to be worse than, and is still the first thing to know."""
+    operations = BusyOperations()
+    operations.live = LiveFacts(live_route("search", arm_of("only", "baseline", 100, **numbers_of(77, 100.0))))
+    routes = routes_now(operations)
+    assert (routes[0]["route"], routes[0]["tone"]) == ("search", "bad")
+    assert headline_of(routes) == "only on search fails 100 % of its requests."

@@ -37,13 +37,15 @@ function trouble(one) {
 function show(one) {
   table.hidden = false;
   document.querySelector("[data-tail-empty]").hidden = true;
-  const row = body.insertRow(0);
-  if (one.skipped != null) {
+  if (one.skipped) {
+    const row = body.insertRow(0);
     const made = row.insertCell();
     made.colSpan = 11;
     made.className = "note";
-    made.textContent = `${one.skipped} more were too many to show`;
-  } else {
+    made.textContent = `${one.skipped} more came too fast to be shown`;
+  }
+  if (one.route != null) {
+    const row = body.insertRow(0);
     cell(row, "When", clock.format(new Date(one.at_unix_ms)));
     cell(row, "Request", one.request_id_short ?? unknown);
     cell(row, "Route", one.route ?? unknown);
