@@ -221,3 +221,8 @@ async def test_metrics_have_their_type(door: Door, accept: str) -> None:
     async with door.session.get(door.url + "/metrics", headers=headers) as response:
         assert response.headers["Content-Type"] == f"text/plain; version=0.0.4; charset=utf-8; for={accept or 'all'}"
         assert await response.read() == b"up 1\n"
+
+
+def test_forms_may_say_where_they_come_from() -> None:
+    """Under `no-referrer` a browser sends `Origin: null` with our own forms, and every button would be refused."""
+    assert HEADERS["Referrer-Policy"] == "same-origin"

@@ -145,7 +145,12 @@ async def test_texts_of_the_file(desk: Desk, tmp_path: Path) -> None:
     publisher = Publisher(desk.script, publish=desk.link.publish, clock=SettableClock(), path=path)
     await publisher.reload("start")
     operations = ControlOperations(
-        publisher=publisher, link=desk.link, path=path, explain=lambda *_: {}, validate=lambda text: []
+        publisher=publisher,
+        link=desk.link,
+        path=path,
+        explain=lambda *_: {},
+        validate=lambda text: [],
+        evaluate_flags=answer_from_table,
     )
     gone = await operations.config_texts()
     assert (gone.in_use, gone.on_disk) == ("routes: {}", None) and "cannot be read" in gone.problem
