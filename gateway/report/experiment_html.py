@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from gateway.gates.experiment import Effect, ExperimentState, ExperimentVerdict, Harm, Question, Recommendation
 from gateway.gates.experiment_words import noun
 from gateway.gates.sentence import counted, percent
-from gateway.report.experiment_charts import STYLE, ForestRow, forest, lift_row, looks_chart
+from gateway.report.experiment_charts import STYLE as CHART_STYLE
+from gateway.report.experiment_charts import ForestRow, forest, lift_row, looks_chart
 from gateway.report.experiment_kinds_html import kind_sections
 from gateway.report.experiment_phrases import (
     EXPLORATORY,
@@ -80,7 +81,7 @@ def render_experiment_html(summary: ExperimentSummary) -> str:
         parts += [_arms(summary), *_comparisons(summary), ratio, *quality]
     footer = f"<footer><p>Put together {words(summary.generated)}.</p></footer>"
     body = "\n".join(part for part in (*parts, footer) if part)
-    return page(f"Experiment report: {printable(summary.route)}", body, STYLE + _STYLE)
+    return page(f"Experiment report: {printable(summary.route)}", body, STYLE)
 
 
 def _head(summary: ExperimentSummary) -> str:
@@ -281,7 +282,9 @@ def _method(summary: ExperimentSummary) -> str:
     return section("Method", paragraphs((summary.method, *summary.notes), "said"))
 
 
-_STYLE = """
+STYLE = (
+    CHART_STYLE
+    + """
 h3 { font-size: .95rem; margin: 1.25rem 0 .5rem; }
 .note, .reason { color: var(--quiet); font-size: .9rem; margin: 0 0 .6rem; }
 .reason { margin: -1rem 0 1.5rem; }
@@ -304,3 +307,4 @@ details.more > table { margin-top: .5rem; }
   details.more::details-content { content-visibility: visible; height: auto; }
 }
 """
+)

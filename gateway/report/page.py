@@ -25,7 +25,7 @@ def page(title: str, body: str, style: str = "") -> str:
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
 <title>{html_text(printable(title))}</title>
-<style>{_STYLE}{style}</style>
+<style>{_FRAME}{STYLE}{style}</style>
 </head>
 <body>
 <main>
@@ -38,7 +38,7 @@ def page(title: str, body: str, style: str = "") -> str:
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
-_STYLE = """
+_FRAME = """
 :root {
   color-scheme: light dark;
   --ground: #fbfbfa; --card: #ffffff; --ink: #1c1f23; --quiet: #5c6570; --line: #d9dde1;
@@ -53,7 +53,9 @@ _STYLE = """
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
-main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; overflow-wrap: anywhere; }
+main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; overflow-wrap: anywhere; }"""
+
+STYLE = """
 h1 { font-size: 1.15rem; margin: 0; color: var(--quiet); font-weight: 600; }
 h2 { font-size: 1.1rem; margin: 2.25rem 0 .75rem; }
 .eyebrow { margin: 0 0 .25rem; font-size: .8rem; letter-spacing: .06em; text-transform: uppercase;
@@ -117,3 +119,4 @@ details dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(11re
 }
 @media print { .scroll { overflow: visible; } svg { min-width: 0; } }
 """
+"""What the parts of every report look like, whatever frame they are in."""

@@ -36,7 +36,7 @@ def render_shadow_html(summary: ShadowSummary) -> str:
         reports = f"<header><p class=headline>{html_text(NOTHING.format(route=summary.route))}</p></header>"
     since = f" Pairs since {html_text(summary.since)}." if summary.since else ""
     footer = f"<footer><p>Put together {html_text(summary.generated)}.{since}</p></footer>"
-    return page(f"Shadow report: {summary.route}", f"{reports}\n{footer}", _STYLE)
+    return page(f"Shadow report: {summary.route}", f"{reports}\n{footer}", STYLE)
 
 
 def _report(route: str, index: int, report: ShadowReport) -> str:
@@ -241,7 +241,7 @@ _FOREST_SAYS = (
 )
 _HISTOGRAM_SAYS = "Bars: primary and shadow. Line: the primary's variant asked again, the floor."
 
-_STYLE = """
+STYLE = """
 .band { fill: var(--soft); }
 .zero { stroke: var(--quiet); stroke-width: 1; stroke-dasharray: 4 3; }
 .label { fill: var(--ink); font-size: 13px; }

@@ -8,6 +8,7 @@ from gateway.admin.pages.assets import ASSET_PAGES
 from gateway.admin.pages.config import CONFIG_PAGES
 from gateway.admin.pages.journal import JOURNAL_PAGES
 from gateway.admin.pages.overview import OVERVIEW_PAGES
+from gateway.admin.pages.reports import REPORT_PAGES
 from gateway.admin.pages.requests import REQUEST_PAGES
 from gateway.admin.pages.rollout import ROLLOUT_PAGES
 from gateway.admin.pages.route import ROUTE_PAGES
@@ -18,6 +19,7 @@ PAGES: tuple[Endpoint, ...] = (
     *SIGN_IN_PAGES,
     *OVERVIEW_PAGES,
     *ROUTE_PAGES,
+    *REPORT_PAGES,
     *ROLLOUT_PAGES,
     *ACTION_PAGES,
     *JOURNAL_PAGES,

@@ -1,7 +1,8 @@
 """
 What all pages share: the frame, how values are written, what a browser may do with them.
 
-A page is a template and facts. Words from outside are escaped by Jinja, always: nothing here marks text as safe.
+A page is a template and facts. Words from outside are escaped by Jinja, always. One template marks text as safe:
+`report.html`, what our own renderers made (see `reports`).
 """
 
 from __future__ import annotations
