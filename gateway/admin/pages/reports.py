@@ -110,8 +110,15 @@ async def _report(operations: Operations, request: web.Request, kind: Kind) -> w
         return _told(request, route, kind, 503, "Reports cannot be made yet: there is no store to read.")
     found = await operations.reports.report(kind.name, route, "html")
     if found.status == 200:
-        facts = {"as_of_unix_ms": found.as_of_unix_ms, "body": body_of(found.body.decode())}
-        return page(request, "report.html", kind=kind, route=route, others=_links(operations, route), **facts)
+        return page(
+            request,
+            "report.html",
+            kind=kind,
+            route=route,
+            others=_links(operations, route),
+            as_of_unix_ms=found.as_of_unix_ms,
+            body=body_of(found.body.decode()),
+        )
     if found.status == 202:
         said = f"This report is being made: {found.elapsed_s:.0f} s so far."
         return _told(request, route, kind, 202, said)
