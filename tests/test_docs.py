@@ -28,7 +28,7 @@ GATEWAY = ROOT / "gateway"
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MADE_AT_RUN_TIME = (
-    *("allocations.json", "endpoints.json", "latches.json", "rollouts.json", "shadow.json"),
+    *("allocations.json", "endpoints.json", "latches.json", "rollouts.json", "sessions.json", "shadow.json"),
     *("sluice.yaml", "sluice.schema.json", ".venv/bin/sluice"),
 )
 UNCOUNTED = ("settings", "simulator", "cli")
