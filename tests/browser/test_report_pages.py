@@ -2,55 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page
+from playwright.sync_api import Browser
 
 from gateway.gates.experiment import ExperimentState
 from gateway.report.experiment_html import render_experiment_html
+from tests.browser.open_port import Gateway, visited
 from tests.browser.payloads import PAYLOADS
-from tests.fakes.busy_operations import BusyOperations
 from tests.fakes.experiments import factorial, hostile
-from tests.fakes.operators_port import OperatorsPort
 from tests.fakes.report_facts import ReportFacts
 from tests.report.test_shadow_html import rendered as shadow_file
-
-PATIENCE_S = 30.0
-
-
-class Gateway:
-    """The operators' port on a thread of its own, for the browser has this one."""
-
-    def __init__(self) -> None:
-        self.operations = BusyOperations()
-        self.url = ""
-        self._is_up = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._end = asyncio.Event()
-        self._thread = threading.Thread(target=self._run)
-
-    def open(self) -> None:
-        """Listen."""
-        self._thread.start()
-        assert self._is_up.wait(PATIENCE_S)
-
-    def close(self) -> None:
-        """Hang up."""
-        self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(PATIENCE_S)
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._listen())
-
-    async def _listen(self) -> None:
-        async with OperatorsPort(self.operations) as port:
-            self.url = port.url
-            self._is_up.set()
-            await self._end.wait()
 
 
 @pytest.fixture(name="gateway", scope="module")
@@ -60,23 +23,6 @@ def _gateway() -> Iterator[Gateway]:
     gateway.open()
     yield gateway
     gateway.close()
-
-
-def visited(browser: Browser, width: int = 1_280, scheme: str = "light") -> tuple[Page, list[str]]:
-    """Give a page, and what it says that it should not: policy violations, errors and dialogs."""
-    page = browser.new_page(
-        viewport={"width": width, "height": 900}, color_scheme="dark" if scheme == "dark" else "light"
-    )
-    said: list[str] = []
-    page.on("console", lambda one: said.append(one.text))
-    page.on("pageerror", lambda one: said.append(str(one)))
-
-    def note_dialog(dialog: Dialog) -> None:
-        said.append(dialog.message)
-        dialog.dismiss()
-
-    page.on("dialog", note_dialog)
-    return page, said
 
 
 def test_attacks_run_nothing(browser: Browser, gateway: Gateway) -> None:

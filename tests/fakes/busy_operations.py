@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -49,7 +50,8 @@ class Silence:
         return self
 
     async def __anext__(self) -> Json:
-        """Give nothing, and end."""
+        """Wait for what never comes."""
+        await asyncio.Event().wait()
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
