@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench.faults.facts import measure_counts, measure_kills, measure_store_away
 from bench.faults.latches import measure_latch, measure_trips
+from bench.faults.pages import measure_pages
 from bench.faults.shadows import measure_shadows
 from bench.faults.sizes import SMOKE, Part, Sizes
 from bench.faults.traffic import (
@@ -45,6 +46,7 @@ PARTS: dict[str, Part] = {
     "latch": measure_latch,
     "trips": measure_trips,
     "shadows": measure_shadows,
+    "pages": measure_pages,
     "matrix": measure_matrix,
 }
 
