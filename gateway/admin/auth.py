@@ -170,7 +170,9 @@ class Gatekeeper:
             return found
         if is_foreign(caller):
             return Refusal(403, "foreign_origin", "a page of another origin may not change anything here")
-        if _is_ambient(caller, found) and not hmac.compare_digest((caller.csrf or "").encode(), found.csrf.encode()):
+        # A header may hold bytes that are no text; they are no token either.
+        shown = (caller.csrf or "").encode(errors="surrogateescape")
+        if _is_ambient(caller, found) and not hmac.compare_digest(shown, found.csrf.encode()):
             return Refusal(403, "no_csrf", "the page's token is missing or old; load the page again")
         return found
 

@@ -12,6 +12,7 @@ import logging
 import re
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from urllib.parse import quote
 
 from aiohttp import web
@@ -22,6 +23,7 @@ from gateway.admin.auth import Caller, Gatekeeper, Role, Visitor
 from gateway.admin.endpoint import VISITOR, ApiError, Endpoint, json_response
 from gateway.admin.operations import Operations
 from gateway.admin.pages.error import error_page
+from gateway.admin.pages.form import form_of
 from gateway.admin.pages.listing import PAGES
 from gateway.admin.pages.shell import SHELL, Shell
 from gateway.admin.pages.sign_in import GATE, Gate
@@ -140,6 +142,9 @@ class _Guard:
             except web.HTTPException as error:
                 response = self._told(request, endpoint, ApiError(error.status, _code_of(error.status), error.reason))
                 _keep_allow(error.headers, response)
+            except web.RequestPayloadError:
+                odd = ApiError(400, "bad_request", "the body is not packed as its headers say")
+                response = self._told(request, endpoint, odd)
             except Exception:  # A fault of ours must not show its traceback to whoever asks.
                 log.exception("an operators' request failed", extra={"storm": "admin"})
                 fault = ApiError(500, "internal", "a fault of ours; the log has it")
@@ -176,8 +181,9 @@ async def _caller_of(request: web.Request, endpoint: Endpoint | None) -> Caller:
     peer = request.transport.get_extra_info("peername") if request.transport is not None else None
     csrf = request.headers.get("X-Sluice-CSRF")
     if csrf is None and endpoint is not None and endpoint.is_page and request.content_type == _FORM:
-        field = (await request.post()).get("csrf")
-        csrf = field if isinstance(field, str) else None
+        with suppress(ApiError):  # Who asks comes first; whoever is let in is told what is wrong with the form.
+            field = (await form_of(request)).get("csrf")
+            csrf = field if isinstance(field, str) else None
     return Caller(
         method=request.method,
         peer=peer[0] if isinstance(peer, tuple) else None,

@@ -99,7 +99,8 @@ class Sessions:
             role=role,
             name=name,
             address=address,
-            agent=agent[:200],
+            # As sent it may be bytes that are no text, and one such session would keep all from being shown and saved.
+            agent=agent.encode(errors="surrogateescape").decode(errors="replace")[:200],
             opened_unix_ms=now,
             seen_unix_ms=now,
         )

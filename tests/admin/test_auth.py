@@ -129,7 +129,13 @@ def test_session_needs_its_pages_token(gate: tuple[Gatekeeper, Sessions]) -> Non
     cookie = sessions.open(TOKEN, Role.OPERATOR, name="ana")
     seen = keeper.decide(replace(READING, cookie=cookie))
     assert isinstance(seen, Visitor) and (seen.name, seen.csrf) == ("ana", csrf_of(cookie.encode()))
-    for csrf, expected in ((None, "no_csrf"), ("", "no_csrf"), ("ü", "no_csrf"), (seen.csrf, None)):
+    for csrf, expected in (
+        (None, "no_csrf"),
+        ("", "no_csrf"),
+        ("ü", "no_csrf"),
+        ("\udcff", "no_csrf"),
+        (seen.csrf, None),
+    ):
         decided = keeper.decide(replace(CHANGING, cookie=cookie, csrf=csrf))
         assert (decided.code if isinstance(decided, Refusal) else None) == expected
 

@@ -62,6 +62,14 @@ def test_revoked_is_gone() -> None:
     assert sessions.revoke_all() == 2 and sessions.find(cookies[1]) is None
 
 
+def test_odd_browser_is_kept_as_text() -> None:
+    """What a browser calls itself may be bytes that are no text; the list of all must stay one that can be written."""
+    sessions = Sessions(SettableClock(), [TOKEN])
+    sessions.open(TOKEN, Role.OPERATOR, name="ana", agent="a\udcff" * 200)
+    (session,) = sessions.listed()
+    assert session.agent.encode().decode() == session.agent and len(session.agent) == 200
+
+
 def test_next_life_knows_them() -> None:
     """Unless the token they were opened with is not one any more."""
     shelf = Shelf()

@@ -11,6 +11,7 @@ from aiohttp import web
 from gateway.admin.auth import Role
 from gateway.admin.endpoint import VISITOR, ApiError, Endpoint, finding_json
 from gateway.admin.operations import Json, Operations
+from gateway.admin.pages.form import form_of
 from gateway.admin.pages.shell import page
 
 N_AROUND = 3
@@ -35,7 +36,7 @@ async def _config(operations: Operations, request: web.Request) -> web.Response:
 
 
 async def _validate(operations: Operations, request: web.Request) -> web.Response:
-    text = (await request.post()).get("text", "")
+    text = (await form_of(request)).get("text", "")
     if not isinstance(text, str):
         raise ApiError(400, "bad_form", "`text` has to be text: paste the file")
     text = text.replace("\r\n", "\n")

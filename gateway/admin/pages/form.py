@@ -11,14 +11,29 @@ from gateway.admin.endpoint import ApiError
 MAX_FIELD_CHARS = 2_000
 
 
+async def form_of(request: web.Request) -> Mapping[str, object]:
+    """
+    Give what was sent with a form.
+
+    Raises:
+        ApiError: It is sent as parts, which no form of ours is, its charset is none, or its bytes are not of it.
+    """
+    if request.content_type.startswith("multipart/"):
+        raise ApiError(400, "bad_form", "the form cannot be read: send it as application/x-www-form-urlencoded")
+    try:
+        return await request.post()
+    except (ValueError, LookupError):  # UnicodeError is a ValueError.
+        raise ApiError(400, "bad_form", "the form cannot be read: send it in UTF-8, and whole") from None
+
+
 async def fields_of(request: web.Request, *names: str) -> Mapping[str, str]:
     """
     Give the named fields; empty where one was not sent.
 
     Raises:
-        ApiError: A field is a file, or longer than `MAX_FIELD_CHARS`.
+        ApiError: It cannot be read, or a field is a file or longer than `MAX_FIELD_CHARS`.
     """
-    sent = await request.post()
+    sent = await form_of(request)
     found: dict[str, str] = {}
     for name in names:
         value = sent.get(name, "")
