@@ -51,6 +51,7 @@ HALVES = "current: 50%, concise: 50%"
 def _running(sim: ProviderProcess, home: Path) -> Iterator[GatewayProcess]:
     """Give a gateway of two workers."""
     with gateway(home, CONFIG.format(base_url=sim.base_url, arms=HALVES)) as running:
+        running.until(lambda now: now["facts"] and now["facts"]["store"] == "ok")
         yield running
 
 

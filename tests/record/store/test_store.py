@@ -179,10 +179,20 @@ async def test_refused_feedback(store: Store) -> None:
 
 
 async def test_concurrent_start(location: Location, clock: SettableClock) -> None:
-    """Several processes may make the same store at once."""
+    """Several processes may make the same store at once; who finds it locked for too long tries again."""
     stores = [Store(location, clock=clock) for _ in range(4)]
-    await asyncio.gather(*[store.open() for store in stores])
-    await asyncio.gather(*[keep(store, [batch(outcome(), worker=n)], []) for n, store in enumerate(stores)])
+
+    async def begin(worker: int, store: Store) -> None:
+        async with asyncio.timeout(60):
+            while True:
+                try:
+                    await store.open()
+                    await keep(store, [batch(outcome(), worker=worker)], [])
+                    return
+                except StoreError as error:
+                    assert "locked" in str(error)
+
+    await asyncio.gather(*[begin(worker, store) for worker, store in enumerate(stores)])
     assert (await stores[0].reader.totals("support-concise"))[ARM].requests == 4
     for store in stores:
         await store.close()
