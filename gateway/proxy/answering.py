@@ -11,7 +11,7 @@ from gateway.proxy.upstream.response import UpstreamResponse
 from gateway.record.outcome import Outcome
 from gateway.wire.answer import names_field
 from gateway.wire.fault import fault_of
-from gateway.wire.headers import response_headers
+from gateway.wire.headers import encode_headers, response_headers, response_lines
 from gateway.wire.safety import read_problem
 
 
@@ -42,6 +42,24 @@ def answer_headers(
     if served != arm.name and len(arm.headers) > 1:  # Shown where the arm is.
         headers.append((b"x-sluice-served", served.encode()))
     return headers
+
+
+def answer_lines(
+    response: UpstreamResponse,
+    outcome: Outcome,
+    arm: BoundArm | None,
+    variant: BoundVariant,
+    config_header: tuple[bytes, bytes],
+) -> bytes:
+    """Give the same, encoded: at little cost where the answer was one read of the arm's own variant."""
+    served = variant.variant
+    if arm is None or served is None or served.name != arm.name or not response.lines:
+        return encode_headers(answer_headers(response, outcome, arm, variant, config_header))
+    outcome.served = served.name
+    lines = response_lines(response.first, response.lines)
+    lines.append(b"x-sluice-request-id: " + outcome.request_id.encode())
+    lines.append(arm.lines)  # Ends with a line end of its own.
+    return b"\r\n".join(lines)
 
 
 def note_problem(outcome: Outcome, response: UpstreamResponse, variant: BoundVariant, api: Api) -> None:

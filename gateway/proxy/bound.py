@@ -62,7 +62,7 @@ class BoundProvider:
             framing = [(b"content-length", b"%d" % request.content_length)]
         elif request.header(b"transfer-encoding") is not None:
             framing = [(b"transfer-encoding", b"chunked")]
-        theirs = encode_headers(request_headers(request.headers, self._passed_through))
+        theirs = request.lines_of(self._passed_through)
         first_line = b"%b %b HTTP/1.1\r\n" % (request.method, target)
         return b"".join((first_line, encode_headers(self.fixed), theirs, encode_headers(framing), b"\r\n"))
 
@@ -118,8 +118,10 @@ class BoundVariant:
         prefix = self._prefixes[api]
         if request.query:
             prefix = prefix.replace(b" HTTP/1.1\r\n", request.query + b" HTTP/1.1\r\n", 1)
-        passed = request_headers(request.headers, self._allowed)
-        theirs = encode_headers(without_context(passed) if is_traced else passed)
+        if is_traced:
+            theirs = encode_headers(without_context(request_headers(request.headers, self._allowed)))
+        else:
+            theirs = request.lines_of(self._allowed)
         return b"%b%bcontent-length: %d\r\n\r\n" % (prefix, theirs, length)
 
 
@@ -131,12 +133,14 @@ class BoundArm:
     Attributes:
         name: The arm's name, and its variant's.
         headers: What every answer says of us: the table and, where they are shown, arm and release.
+        lines: The same, encoded.
         sealed_names: Route, release and arm as they go into request ids.
         variants: The arm's own, then its fallbacks.
     """
 
     name: str
     headers: Headers
+    lines: bytes
     sealed_names: bytes
     variants: list[BoundVariant]
 
@@ -247,9 +251,11 @@ class BoundTable:
         release = route.release.name
         shown = [(b"x-sluice-variant", name.encode()), (b"x-sluice-release", release.encode())]
         fallbacks = [variants[fallback] for fallback in route.fallback if fallback != name]
+        headers = [self.config_header, *(shown if route.expose.variant else [])]
         return BoundArm(
             name,
-            [self.config_header, *(shown if route.expose.variant else [])],
+            headers,
+            encode_headers(headers),
             encode_names(route.name, release, name),
             [variants[name], *fallbacks],
         )

@@ -239,15 +239,17 @@ class EdgeConnection(asyncio.Protocol, Watched):
 
     def respond(self, status: int, headers: Headers, body: bytes) -> None:
         """Answer in one piece."""
-        head = self._head(status, headers)
+        self.respond_encoded(status, encode_headers(headers), body)
+
+    def respond_encoded(self, status: int, lines: bytes, body: bytes) -> None:
+        """Answer in one piece; the lines end each with their line end."""
+        head = self._head(status, lines)
         self._has_started = True
         if status in _BODILESS:
-            head += _CRLF
+            self._transport.write(head + _CRLF)
         else:
-            head += b"content-length: %d\r\n\r\n" % len(body)
-            if not self._is_head:
-                head += body
-        self._transport.write(head)
+            shown = b"" if self._is_head else body
+            self._transport.write(b"%bcontent-length: %d\r\n\r\n%b" % (head, len(body), shown))
         self._finish()
 
     def start(self, status: int, headers: Headers, *, flow: Flow, content_length: int | None = None) -> None:
@@ -265,7 +267,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
         else:
             self._is_chunked = True
             framing = b"transfer-encoding: chunked\r\n"
-        self._transport.write(self._head(status, headers) + framing + _CRLF)
+        self._transport.write(self._head(status, encode_headers(headers)) + framing + _CRLF)
 
     def write(self, piece: bytes) -> None:
         """Add a piece."""
@@ -470,11 +472,11 @@ class EdgeConnection(asyncio.Protocol, Watched):
                 self._transport.abort()
             self._is_serving = False
 
-    def _head(self, status: int, headers: Headers) -> bytes:
+    def _head(self, status: int, lines: bytes) -> bytes:
         """Give a head up to its framing."""
         if self._app.is_draining:
             self._keeps_alive = False
-        head = (_STATUS_LINES.get(status) or _status_line(status)) + encode_headers(headers)
+        head = (_STATUS_LINES.get(status) or _status_line(status)) + lines
         return head if self._keeps_alive else head + b"connection: close\r\n"
 
     def _refuse_when_free(self) -> None:
@@ -484,7 +486,7 @@ class EdgeConnection(asyncio.Protocol, Watched):
         error = self._refusal
         self._keeps_alive = False
         body = render_problem(error)
-        head = self._head(error.status, [(b"content-type", b"application/json")])
+        head = self._head(error.status, b"content-type: application/json\r\n")
         self._transport.write(head + b"content-length: %d\r\n\r\n" % len(body) + body)
         self._linger()
 

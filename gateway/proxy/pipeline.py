@@ -28,7 +28,7 @@ from gateway.errors import (
     UpstreamBrokenError,
     UpstreamError,
 )
-from gateway.proxy.answering import answer_headers, note_problem
+from gateway.proxy.answering import answer_headers, answer_lines, note_problem
 from gateway.proxy.bound import BoundArm, BoundRoute, BoundTable, BoundVariant
 from gateway.proxy.exchange import ClientRequest, Headers, Sink
 from gateway.proxy.mirror import Copies, CopyTaker, copy_taker_of
@@ -439,8 +439,8 @@ class Walk:
             note_reading(outcome, self._reading, variant.price, len(self.request.body))
             if variant.guards is not None and self._is_blocked(variant.guards, response):
                 return True
-        headers = answer_headers(response, outcome, self._arm, variant, self._bound.config_header)
-        self.sink.respond(status, headers, self._body_for_client(response))
+        lines = answer_lines(response, outcome, self._arm, variant, self._bound.config_header)
+        self.sink.respond_encoded(status, lines, self._body_for_client(response))
         return True
 
     def _is_blocked(self, guards: GuardSet, response: UpstreamResponse) -> bool:

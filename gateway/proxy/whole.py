@@ -1,22 +1,25 @@
 """
-Messages that arrive whole in one read, parsed without a single call back into Python.
+Messages that arrive whole in one read, read by their lines.
 
-Nearly every unary request and answer is one read. On the long way (`edge`, `upstream.connection`) the
-parser calls a method for every header, which is a sixth of a request's cost. Here all that it calls
-is C: `list.append`, `dict.setdefault`, `list.pop`; Python looks at the result once.
+Nearly every unary request and answer is one read, and its head is lines of `Name: value`. On the long
+way (`edge`, `upstream.connection`) a parser calls a method for every header, which is a fifth of a
+request's cost. Here the head is split, and each name is looked up among those seen before.
 
-A message comes out only where that result is beyond doubt: HTTP/1.1, begun and ended within these
-bytes, nothing behind it, no header twice or folded, nothing that asks for special treatment. Anything
-else is None, has had no effect, and goes the long way from the same bytes; so what is accepted and
-what is refused is decided there and nowhere else.
+A message comes out only where that is beyond doubt: HTTP/1.1, printable ASCII, begun and ended within
+these bytes as its length or its chunks say, nothing behind it, no header twice, folded, empty or padded,
+nothing that asks for special treatment. Anything else is None and goes the long way from the same
+bytes; so what is accepted and what is refused is decided there and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
-import httptools
+import msgspec
 
 from gateway.errors import GatewayError
 from gateway.proxy.exchange import ClientRequest
@@ -27,67 +30,127 @@ MAX_BYTES = 64 * 1024
 
 MAX_HEADERS = 100
 
-_TWO = (0, 0)
-_lower = bytes.lower
+MAX_NAMES = 1_000
+"""Spellings of header names that are remembered; further ones are checked each time."""
+
+_END = b"\r\n\r\n"
+_BREAKS = tuple(b"\r\n" * count for count in range(MAX_HEADERS + 1))
+_PRINTABLE = bytes(range(32, 127))
+_HEX = b"0123456789abcdefABCDEF"
+_MAX_HEX_DIGITS = 8
 _ENDS = (b"}", b"}\n", b"0\r\n\r\n")
 """Of JSON, plain or chunked: what ends otherwise is hardly whole."""
 
+_is_token = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_match_post = re.compile(rb"POST (/[A-Za-z0-9/._~!$&'()*+,;=:@%?-]*) HTTP/1\.1").fullmatch
+_STATUSES = {b"HTTP/1.1 %d" % status: status for status in range(200, 600) if status not in (204, 304)}
 _REQUEST_SPECIAL = frozenset({b"expect", b"te", b"trailer", b"transfer-encoding", b"upgrade"})
 _RESPONSE_SPECIAL = frozenset({b"trailer", b"upgrade"})
 
 
-class _Catch:
-    """
-    What the parser calls, and what that leaves behind.
+class _Names(dict[bytes, bytes]):
+    """Lower-case header names by how they are spelt; what is no name raises KeyError."""
 
-    `marks` holds two elements; the parser pops one when a message begins and one when it ends. A
-    second message in the same bytes makes the pop fail, and with it the parse.
+    def __missing__(self, spelt: bytes) -> bytes:
+        if not _is_token(spelt):
+            raise KeyError(spelt)
+        name = spelt.lower()
+        if len(self) < MAX_NAMES:
+            self[spelt] = name
+        return name
+
+
+class _Opening(NamedTuple):
     """
+    How heads begin lately: as far as two in a row were the same.
+
+    Attributes:
+        raw: First line and some headers, line ends included.
+        first_line: Without its line end.
+        first: Those headers by lower-case name, in order.
+        lines: The same as they came.
+    """
+
+    raw: bytes
+    first_line: bytes
+    first: dict[bytes, bytes]
+    lines: list[bytes]
+
+
+_NO_OPENING = _Opening(b"\n", b"", {}, [])
+
+
+class _Heads:
+    """
+    Reads heads; one for all messages that a worker or a pool gets.
+
+    Most of a head is what the last one had: a client sends a dozen headers that never change, and a provider under
+    load answers often within one second. What two heads in a row have in common is compared as a whole.
+    """
+
+    __slots__ = ("_last", "_names", "_opening")
 
     def __init__(self) -> None:
-        self.targets: list[bytes] = []
-        self.headers: dict[bytes, bytes] = {}
-        self.pieces: list[bytes] = []
-        self.marks = [0, 0]
-        self.on_url = self.targets.append
-        self.on_header = self.headers.setdefault
-        self.on_body = self.pieces.append
-        self.on_message_begin = self.on_message_complete = self.marks.pop
+        self._names = _Names()
+        self._opening = _NO_OPENING
+        self._last: list[bytes] = []
 
-    def read(self, feed: Callable[[bytes], None], data: bytes) -> dict[bytes, bytes] | None:
-        """Give the headers of the one message that `data` is, by lower-case name; if None, the parser is spoilt."""
+    def read(self, data: bytes) -> tuple[bytes, dict[bytes, bytes], list[bytes], int] | None:
+        """Give first line, headers by name and by line, and where the body begins; None where in doubt."""
+        raw, first_line, first, lines = self._opening
+        if not data.startswith(raw):
+            return self._read_anew(data)
+        start = len(raw)
+        end = data.find(_END, start - 2)
+        first = first.copy()
+        more = self._add(first, data[start:end]) if end > start else []
+        if end < 0 or more is None:
+            return None
+        lines = lines + more
+        return (first_line, first, lines, end + 4) if len(first) == len(lines) <= MAX_HEADERS else None
+
+    def _read_anew(self, data: bytes) -> tuple[bytes, dict[bytes, bytes], list[bytes], int] | None:
+        end = data.find(_END)
+        first_line, _, rest = data[: max(end, 0)].partition(b"\r\n")
+        first: dict[bytes, bytes] = {}
+        lines = self._add(first, rest)
+        if lines is None or first_line.translate(None, _PRINTABLE) or len(first) != len(lines):
+            return None
+        self._learn(first_line, first, lines)
+        return first_line, first, lines, end + 4
+
+    def _add(self, first: dict[bytes, bytes], head: bytes) -> list[bytes] | None:
+        """Add the headers of a part of a head, and give its lines; None where in doubt."""
+        lines = head.split(b"\r\n")
+        n_breaks = len(lines) - 1
+        if n_breaks >= MAX_HEADERS or head.translate(None, _PRINTABLE) != _BREAKS[n_breaks]:
+            return None
+        names = self._names
         try:
-            feed(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            for line in lines:
+                name, value = line.split(b": ", 1)
+                first[names[name]] = value.strip(b" ")
+        except (KeyError, ValueError):
             return None
-        if self.marks:
-            return None
-        headers = self.headers
-        first = dict(zip(map(_lower, headers), headers.values(), strict=True))
-        headers.clear()
-        self.marks.extend(_TWO)
-        # Lines that are no header of their own: one that is there twice, or folded.
-        return first if data.count(b"\r\n", 0, data.find(b"\r\n\r\n")) == len(first) <= MAX_HEADERS else None
+        return lines
 
-    def body(self) -> bytes:
-        """Give the whole body, and make room for the next."""
-        pieces = self.pieces
-        body = pieces.pop() if pieces else b""
-        if pieces:
-            body = b"".join(pieces) + body
-            pieces.clear()
-        return body
+    def _learn(self, first_line: bytes, first: dict[bytes, bytes], lines: list[bytes]) -> None:
+        last, self._last = self._last, [first_line, *lines]
+        n_same = 0
+        for line, before in zip(self._last, last, strict=False):
+            if line != before:
+                break
+            n_same += 1
+        if n_same > 1:
+            same = self._last[:n_same]
+            raw = b"\r\n".join([*same, b""])
+            self._opening = _Opening(raw, first_line, dict(islice(first.items(), n_same - 1)), same[1:])
 
 
-class WholeRequests:
-    """Parses requests that are one read each; one for all connections of a worker."""
+class WholeRequests(_Heads):
+    """Reads requests that are one read each; one for all connections of a worker."""
 
-    def __init__(self) -> None:
-        self._renew()
-
-    def _renew(self) -> None:
-        self._catch = _Catch()
-        self._parser = httptools.HttpRequestParser(self._catch)
+    __slots__ = ()
 
     def parse(self, data: bytes, *, is_loopback: bool) -> ClientRequest | None:
         """
@@ -97,77 +160,100 @@ class WholeRequests:
             data: What one read brought, at the beginning of a message.
             is_loopback: Of the client.
         """
-        if not data.endswith(_ENDS) or len(data) > MAX_BYTES or data[: data.find(b"\r\n")][-9:] != b" HTTP/1.1":
+        if len(data) > MAX_BYTES or (head := self.read(data)) is None:
             return None
-        catch = self._catch
-        parser = self._parser
-        first = catch.read(parser.feed_data, data)
-        if first is None:
-            self._renew()
+        first_line, first, lines, start = head
+        target = _target_of(first_line)
+        body = data[start:]
+        if target is None or first.get(b"content-length") != b"%d" % len(body):
             return None
-        (target,) = catch.targets
-        catch.targets.clear()
-        body = catch.body()
         if b"host" not in first or not _REQUEST_SPECIAL.isdisjoint(first) or not _stays_open(first):
-            self._renew()  # After `connection: close` the parser takes no more.
             return None
-        try:
-            path, query = split_target(target)
-        except GatewayError:
-            return None
+        path, query = target
         headers = list(first.items())
         return ClientRequest(
-            parser.get_method(), path, query, headers, first, body, None, len(body), is_loopback=is_loopback
+            b"POST", path, query, headers, first, body, None, len(body), is_loopback=is_loopback, lines=lines
         )
 
 
-class WholeResponse(NamedTuple):
+class WholeResponse(msgspec.Struct, gc=False):
     """
     A provider's answer.
 
     Attributes:
         status: HTTP status, 200 to 599.
-        headers: Names in lower case, each once, in order.
-        first: The same by name.
+        first: Values by lower-case name, each there once, in order.
+        lines: The same as they came, `Name: value`.
         body: All of it.
     """
 
     status: int
-    headers: list[tuple[bytes, bytes]]
     first: Mapping[bytes, bytes]
+    lines: list[bytes]
     body: bytes
 
 
-class WholeResponses:
-    """Parses answers that are one read each; one for all connections to a provider."""
+class WholeResponses(_Heads):
+    """Reads answers that are one read each; one for all connections to a provider."""
 
-    def __init__(self) -> None:
-        self._renew()
-
-    def _renew(self) -> None:
-        self._catch = _Catch()
-        self._parser = httptools.HttpResponseParser(self._catch)
+    __slots__ = ()
 
     def parse(self, data: bytes) -> WholeResponse | None:
         """
-        Give the answer that `data` is, or None; never an informational one.
+        Give the answer that `data` is, or None; never an informational one, nor one that has no body.
 
         Args:
             data: What one read brought, at the beginning of a message.
         """
-        if not data.endswith(_ENDS) or len(data) > MAX_BYTES or not data.startswith(b"HTTP/1.1 "):
+        if not data.endswith(_ENDS) or len(data) > MAX_BYTES or (head := self.read(data)) is None:
             return None
-        catch = self._catch
-        parser = self._parser
-        first = catch.read(parser.feed_data, data)
-        if first is None:
-            self._renew()
+        first_line, first, lines, start = head
+        status = _STATUSES.get(first_line[:12])
+        if status is None or first_line[12:13] not in b" ":
             return None
-        body = catch.body()
-        if not _RESPONSE_SPECIAL.isdisjoint(first) or not _stays_open(first):
-            self._renew()
+        body = _body_of(data, start, first)
+        if body is None or not _RESPONSE_SPECIAL.isdisjoint(first) or not _stays_open(first):
             return None
-        return WholeResponse(parser.get_status_code(), list(first.items()), first, body)
+        return WholeResponse(status, first, lines, body)
+
+
+@lru_cache(maxsize=1024)
+def _target_of(first_line: bytes) -> tuple[bytes, bytes] | None:
+    """Give path and query of a plain POST; None for what has to be looked at more closely."""
+    matched = _match_post(first_line)
+    if matched is None:
+        return None
+    try:
+        return split_target(matched[1])
+    except GatewayError:
+        return None
+
+
+def _body_of(data: bytes, start: int, first: Mapping[bytes, bytes]) -> bytes | None:
+    """Give the body that begins at `start`; None where its end is not the end of `data`."""
+    coding, length = first.get(b"transfer-encoding"), first.get(b"content-length")
+    if coding is not None:
+        return _join_chunks(data, start) if coding == b"chunked" and length is None else None
+    body = data[start:]
+    return body if length == b"%d" % len(body) else None
+
+
+def _join_chunks(data: bytes, start: int) -> bytes | None:
+    """Give the body of these chunks; None where one has an extension or trailers follow."""
+    pieces = []
+    while True:
+        end = data.find(b"\r\n", start, start + _MAX_HEX_DIGITS + 2)
+        digits = data[start:end]
+        if end < 0 or not digits or digits.strip(_HEX):
+            return None
+        start, size = end + 2, int(digits, 16)
+        end = start + size
+        if data[end : end + 2] != b"\r\n":
+            return None
+        if not size:
+            return b"".join(pieces) if end + 2 == len(data) else None
+        pieces.append(data[start:end])
+        start = end + 2
 
 
 def _stays_open(first: Mapping[bytes, bytes]) -> bool:

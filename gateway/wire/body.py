@@ -55,8 +55,8 @@ def parse_fields(body: bytes) -> Fields:
     except msgspec.DecodeError as error:
         problem = f"The request body is not valid JSON: {error}." if body else "The request body is empty."
         raise BadRequestError(problem, code="invalid_json") from None
-    # Depth cannot exceed the number of openers, and nearly every body has few.
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and is_deeper(body, MAX_DEPTH):
+    # Depth cannot exceed the number of openers, each of which has its closer, and nearly every body has few.
+    if len(body) > 2 * MAX_DEPTH and body.count(b"{") + body.count(b"[") > MAX_DEPTH and is_deeper(body, MAX_DEPTH):
         raise _too_deep()
     return fields
 

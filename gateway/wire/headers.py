@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import compress
 from operator import itemgetter
 
@@ -88,6 +87,7 @@ _KEPT_BACK = frozenset(
 """Hop-by-hop, and what speaks of the provider's host: its cookies would be shared by all our users."""
 
 
+_MAX_KEPT_NAMES = 1_000
 _COLON = b": "
 _name_of = itemgetter(0)
 _PLAIN_CONNECTION = frozenset({b"keep-alive", b"close"})
@@ -106,17 +106,35 @@ def response_headers(headers: Headers, connection: bytes | None) -> list[tuple[b
     Hop-by-hop ones stay here, also those that the `connection` header (joined, or None) names, and
     nobody but us says `x-sluice-`.
     """
-    kept = list(compress(headers, map(_travels, map(_name_of, headers))))
+    kept = list(compress(headers, map(_travels.__getitem__, map(_name_of, headers))))
     if connection is None or connection.lower() in _PLAIN_CONNECTION:
         return kept
     nominated = {token.strip().lower() for token in connection.split(b",")}
     return [pair for pair in kept if pair[0] not in nominated]
 
 
-@lru_cache(maxsize=1024)
-def _travels(name: bytes) -> bool:
-    """Say whether a provider's header goes to the client. Cached: providers send a handful of names."""
-    return name not in _KEPT_BACK and not name.startswith(b"x-sluice-")
+def response_lines(first: Mapping[bytes, bytes], lines: Sequence[bytes]) -> list[bytes]:
+    """
+    Give the same of an answer whose every header is one line as it came, and whose `connection` names none.
+
+    Args:
+        first: Values by lower-case name, in order.
+        lines: One for each.
+    """
+    return list(compress(lines, map(_travels.__getitem__, first)))
+
+
+class _Travelling(dict[bytes, bool]):
+    """Says whether a provider's header goes to the client. Kept: providers send a handful of names."""
+
+    def __missing__(self, name: bytes) -> bool:
+        travels = name not in _KEPT_BACK and not name.startswith(b"x-sluice-")
+        if len(self) < _MAX_KEPT_NAMES:
+            self[name] = travels
+        return travels
+
+
+_travels = _Travelling()
 
 
 def fixed_headers(provider: Provider) -> list[tuple[bytes, bytes]]:

@@ -43,6 +43,7 @@ def rewrite_system(api: Api, fields: Fields, prompt: SystemPrompt, fill: Fill) -
 
 
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
+_CONTENT = b'"content":"'
 
 
 class FirstTurn:
@@ -71,14 +72,25 @@ class FirstTurn:
         messages = bytes(raw)
         # A role in escapes would not be counted, so any escape of that kind leaves the decision to the parser.
         n_roles = messages.count(b'"system"') + messages.count(b'"developer"')
-        if n_roles != 1 or b"\\u" in messages:
+        if n_roles != 1 or (b"\\" in messages and b"\\u" in messages):
             return False
-        replacement = self._openings.get(messages[: messages.find(b",")])
+        comma = messages.find(b",")
+        replacement = self._openings.get(messages[:comma])
         if replacement is None:
             return False
-        end = 1 + memoryview(_RAWS.decode(raw)[0]).nbytes
-        fields["messages"] = msgspec.Raw(replacement + messages[end:])
+        fields["messages"] = msgspec.Raw(replacement + messages[_end_of_first(messages, comma + 1) :])
         return True
+
+
+def _end_of_first(messages: bytes, start: int) -> int:
+    """Give where the first element of a JSON array ends, its second member beginning at `start`."""
+    if messages.startswith(_CONTENT, start):
+        start += len(_CONTENT)
+        quote = messages.find(b'"', start)
+        # A string without escapes, and nothing behind it.
+        if messages.find(b"\\", start, quote) < 0 and messages.startswith(b"}", quote + 1):
+            return quote + 2
+    return 1 + memoryview(_RAWS.decode(messages)[0]).nbytes
 
 
 def original_system(api: Api, fields: Fields) -> str:

@@ -52,6 +52,12 @@ class RecordingSink:
         self.status, self.headers, self.ended = status, headers, "respond"
         self.pieces.append(body)
 
+    def respond_encoded(self, status: int, lines: bytes, body: bytes) -> None:
+        """Take a whole answer whose header lines are encoded."""
+        assert lines.endswith(b"\r\n")
+        pairs = [line.partition(b": ") for line in lines.removesuffix(b"\r\n").split(b"\r\n")]
+        self.respond(status, [(name.lower(), value) for name, _, value in pairs], body)
+
     def start(self, status: int, headers: Headers, *, flow: Flow, content_length: int | None = None) -> None:
         """Take the beginning of an answer."""
         assert not self.has_started, "started twice"

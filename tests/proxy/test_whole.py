@@ -113,6 +113,10 @@ LINES = [
     b"X-Long: a\r\n b\r\n",
     b"X-Bare: a\n",
     b"X-Empty:\r\n",
+    b"X-Blank: \r\n",
+    b"X-Padded:   a b  \r\n",
+    b"X-Tab:\ta\r\n",
+    b"X-Tight:a\r\n",
     b"Connection: keep-alive\r\n",
     b"Connection: close\r\n",
     b"Connection: Upgrade\r\nUpgrade: h2c\r\n",
@@ -124,7 +128,7 @@ LINES = [
     b"Bad Name: x\r\n",
     b"X-Ctl: \x01\r\n",
 ]
-HARMLESS = {b"X-Empty:\r\n", b"Connection: keep-alive\r\n"}
+HARMLESS = {b"X-Empty:\r\n", b"X-Blank: \r\n", b"X-Padded:   a b  \r\n", b"Connection: keep-alive\r\n"}
 FIRSTS = [
     b"POST /v1/chat/completions HTTP/1.1\r\n",
     b"POST /v1/chat/completions HTTP/1.0\r\n",

@@ -33,8 +33,8 @@ class UpstreamResponse(Watched):
 
     Attributes:
         status: HTTP status; 0 until the head is here.
-        headers: Names in lower case, values as they came.
         first: The first value of each header name.
+        lines: The headers as they came, one for each of `first`, in order; empty unless the answer was one read.
         wants_whole: Whoever asked wants the answer whole, if that is possible.
         is_event_stream: The body is server-sent events. Some servers forget to say so of a stream they
             were asked for; then whatever is not JSON or HTML is taken for one.
@@ -47,8 +47,9 @@ class UpstreamResponse(Watched):
 
     # Class defaults instead of assignments: one of these is made for every request.
     status = 0
-    headers: Headers = []  # noqa: RUF012  # Replaced, never changed.
+    _headers: Headers = []  # noqa: RUF012  # Replaced, never changed.
     first: Mapping[bytes, bytes] = {}  # Replaced, never changed.
+    lines: list[bytes] = []  # noqa: RUF012  # Replaced, never changed.
     is_event_stream = False
     is_whole = False
     is_being_fed = False
@@ -73,6 +74,11 @@ class UpstreamResponse(Watched):
         self.wants_whole = wants_whole
         self._prefers_stream = prefers_stream
         self.pieces: list[bytes] = []
+
+    @property
+    def headers(self) -> Headers:
+        """Give the headers: names in lower case, values as they came, in order."""
+        return list(self.first.items()) if self.lines else self._headers
 
     def header(self, name: bytes) -> bytes | None:
         """Give the first header of this lower-case name."""
@@ -151,20 +157,21 @@ class UpstreamResponse(Watched):
 
     def note_all(self, whole: WholeResponse) -> bool:
         """Take the whole answer at once; False where it may be a stream after all."""
-        status, headers, first, body = whole
-        if first.get(b"content-type", b"").lower() != b"application/json":
+        first = whole.first
+        kind = first.get(b"content-type")
+        if kind != b"application/json" and (kind is None or kind.lower() != b"application/json"):
             return False
-        self.status = status
-        self.headers = headers
+        self.status = whole.status
         self.first = first
-        self._held = body
+        self.lines = whole.lines
+        self._held = whole.body
         self.is_whole = True
         return True
 
     def note_head(self, status: int, headers: Headers) -> None:
         """Take status and headers."""
         self.status = status
-        self.headers = headers
+        self._headers = headers
         self.first = dict(reversed(headers))
         self.limit_s = self._timeouts.idle_s
         kind = self.first.get(b"content-type", b"")
