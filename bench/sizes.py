@@ -44,7 +44,7 @@ class Sizes:
     held_gap_ms: float = 2_000.0
     held_rounds: int = 3
     n_starts: int = 5
-    n_edits: int = 40
+    n_edits: int = 150
 
 
 FULL = Sizes()

@@ -176,6 +176,7 @@ def plan_of(settings: ProcessSettings, environ: Mapping[str, str], *, public: st
         linger_s=settings.linger_s,
         drain_timeout_s=settings.drain_timeout_s,
         latches=settings.state / LATCHES,
+        at_once=max(1, (os.cpu_count() or 2) - 1),
     )
 
 

@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import orjson
-
 
 def say(text: str = "") -> None:
     """Write a line to stdout, at once: whoever waits for it may be another process."""
@@ -24,6 +22,8 @@ def warn(text: str) -> None:
 
 def say_json(value: Any) -> None:
     """Write `value` as indented JSON to stdout."""
+    import orjson  # 30 ms, which a gateway's start is not to wait for.
+
     say(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())
 
 

@@ -48,14 +48,14 @@ class TableHead:
 
 
 class RoutingTable:
-    """A head, and routes decoded on first use."""
+    """A head, and routes decoded on first use; where they are at hand decoded, that is not done again."""
 
     __slots__ = ("_blobs", "_routes", "head")
 
-    def __init__(self, head: TableHead, blobs: Mapping[str, bytes]) -> None:
+    def __init__(self, head: TableHead, blobs: Mapping[str, bytes], routes: Mapping[str, Route] | None = None) -> None:
         self.head = head
         self._blobs = blobs
-        self._routes: dict[str, Route] = {}
+        self._routes: dict[str, Route] = dict(routes or {})
 
     def __repr__(self) -> str:
         """Give version, hash and size."""

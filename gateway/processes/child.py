@@ -22,6 +22,7 @@ class Child:
         version: Version of the last table it acknowledged; 0 for none.
         held: Serial of the latches it keeps to; 0 for none.
         status: The last it said about itself.
+        is_up: It has imported what it needs, and told so by its first word about itself.
         is_ready: It serves.
         is_draining: It was told to finish and leave.
         is_gone: It has ended.
@@ -33,6 +34,7 @@ class Child:
         self.version = 0
         self.held = 0
         self.status = WorkerStatus(in_flight=0)
+        self.is_up = False
         self.is_ready = False
         self.is_draining = False
         self.is_gone = False

@@ -9,6 +9,7 @@ keeps the gateway from starting.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -94,6 +95,23 @@ class Rooms:
     end_steering: Callable[[], Coroutine[Any, Any, None]] | None = None
 
 
+SETTLES_AFTER_S = (2.0, 6.0, 30.0)
+"""By the last of them everything is imported, also where the machine is busy."""
+
+
+async def settle_memory() -> None:
+    """
+    Leave what was imported out of every collection, in steps while a start goes on.
+
+    It lives as long as the process: to walk through it held up everything, a rollback too, for 135 ms now and then.
+    """
+    begun_s = 0.0
+    for after_s in SETTLES_AFTER_S:
+        await asyncio.sleep(after_s - begun_s)
+        gc.freeze()
+        begun_s = after_s
+
+
 class ControlProcess:
     """One life of the control process."""
 
@@ -146,6 +164,7 @@ class ControlProcess:
                 self._facts.open(facts_sock)
             if self._catch_up is not None:
                 self._tasks.spawn(self._catch_up())
+            self._tasks.spawn(settle_memory())
             leaving = self._tasks.spawn(self._left.wait())
             await asyncio.wait([hearing, leaving], return_when=asyncio.FIRST_COMPLETED)
             return EXIT_FINE if self._left.is_set() else EXIT_ORPHANED

@@ -6,7 +6,7 @@ way (`edge`, `upstream.connection`) a parser calls a method for every header, wh
 request's cost. Here the head is split, and each name is looked up among those seen before.
 
 A message comes out only where that is beyond doubt: HTTP/1.1, printable ASCII, begun and ended within
-these bytes as its length or its chunks say, nothing behind it, no header twice, folded, empty or padded,
+these bytes as its length or its chunks say, nothing behind it, no header twice or folded,
 nothing that asks for special treatment. Anything else is None and goes the long way from the same
 bytes; so what is accepted and what is refused is decided there and nowhere else.
 """
@@ -129,7 +129,7 @@ class _Heads:
         try:
             for line in lines:
                 name, value = line.split(b": ", 1)
-                first[names[name]] = value.strip(b" ")
+                first[names[name]] = value.lstrip(b" ")  # As the parser does, which leaves spaces at the end.
         except (KeyError, ValueError):
             return None
         return lines
@@ -240,7 +240,7 @@ def _body_of(data: bytes, start: int, first: Mapping[bytes, bytes]) -> bytes | N
 
 def _join_chunks(data: bytes, start: int) -> bytes | None:
     """Give the body of these chunks; None where one has an extension or trailers follow."""
-    pieces = []
+    pieces: list[bytes] = []
     while True:
         end = data.find(b"\r\n", start, start + _MAX_HEX_DIGITS + 2)
         digits = data[start:end]

@@ -11,7 +11,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gateway.errors import StateError
 from gateway.settings.address import is_loopback
-from gateway.telemetry.events import EventKind, parse_events
 
 MAX_WORKERS = 64
 _DEFAULT_MOST_WORKERS = 8
@@ -68,6 +67,10 @@ class ProcessSettings(BaseSettings):
     @field_validator("events")
     @classmethod
     def _known_events(cls, value: str) -> str:
+        if not value:
+            return value
+        from gateway.telemetry.events import EventKind, parse_events  # Another 40 ms, and rarely needed.
+
         try:
             parse_events(value)
         except ValueError:

@@ -4,7 +4,8 @@ When to read the file again: told by the kernel, and checked once a second in ca
 Watched are folders, not files: editors rename over them, Kubernetes swaps a symlink two folders away,
 and a deleted file has no watch to come back to. For every file the folders of each link on its way are
 watched. A change is passed on once size and mtime of all files have stood still for 50 ms, so that a
-file half written is not read; whether its contents changed is for the caller to see.
+file half written is not read; whether its contents changed is for the caller to see. How long they have
+stood still is told by the files' own times where these can be believed: noticed late, an edit waits no longer.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Mapping
 from importlib import import_module
 from pathlib import Path
 from stat import S_ISLNK
@@ -27,10 +28,15 @@ STILL_S = 0.05
 POLL_S = 1.0
 """Network file systems and full inotify tables tell nothing; a stat per file and second costs nothing."""
 
+EARLY_POLL_S = 0.02
+EARLY_S = 5.0
+"""So often until the watch stands for certain: what it needs is imported beside all else that a start imports."""
+
 LONGEST_UNREST_S = 5.0
 """A file that never stands still (a log by mistake) is read anyway, now and then."""
 
 _STEP_S = 0.01
+_SEEN_STILL_S = 0.02
 _MAX_LINKS = 40
 
 Stamp = tuple[int, int, int, int, int] | None
@@ -67,10 +73,12 @@ class FileWatch:
     async def changes(self) -> AsyncGenerator[None, None]:
         """Yield each time the files may have changed and stand still again; ends by cancellation."""
         watcher = asyncio.ensure_future(self._listen())
+        early_until_s = self._clock.now_s() + EARLY_S
         try:
             while True:
+                poll_s = EARLY_POLL_S if self._clock.now_s() < early_until_s else self._poll_s
                 with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._hint.wait(), self._poll_s)
+                    await asyncio.wait_for(self._hint.wait(), poll_s)
                 self._hint.clear()
                 if self._stamp() == self._stamps:
                     continue
@@ -86,8 +94,9 @@ class FileWatch:
 
     async def _settle(self) -> dict[Path, Stamp]:
         """Wait until nothing has moved for STILL_S; give the stamps."""
-        began = since = self._clock.now_s()
+        began = self._clock.now_s()
         stamps = self._stamp()
+        since = began - stood_still_s(stamps, self._clock.unix_ms())
         while (now := self._clock.now_s()) - since < STILL_S and now - began < LONGEST_UNREST_S:
             await asyncio.sleep(_STEP_S)
             if (latest := self._stamp()) != stamps:
@@ -136,6 +145,20 @@ def stamp_of(path: Path) -> Stamp:
     except OSError:
         return None
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
+
+def stood_still_s(stamps: Mapping[Path, Stamp], unix_ms: int) -> float:
+    """
+    Give for how long files have not changed by their own account; 0 where one is gone or from the future.
+
+    At most 30 ms: a file server's clock may be slow, and what it says is new has to be seen to stand still.
+    """
+    newest_ns = 0
+    for stamp in stamps.values():
+        if stamp is None:
+            return 0.0
+        newest_ns = max(newest_ns, stamp[4])
+    return min(max(unix_ms / 1e3 - newest_ns / 1e9, 0.0), STILL_S - _SEEN_STILL_S)
 
 
 def folders_of(path: Path) -> frozenset[Path]:

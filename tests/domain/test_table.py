@@ -77,3 +77,9 @@ def test_blobs_make_the_same_table() -> None:
     """Routes that are encoded one by one make the bytes of the whole."""
     blobs = {route.name: encode_route(route) for route in ROUTES}
     assert encode_blobs(HEAD, blobs) == encode_table(HEAD, ROUTES)
+
+
+def test_routes_at_hand_are_not_decoded() -> None:
+    """Who has the routes anyway gives them along; nothing is opened."""
+    table = RoutingTable(HEAD, {"support": b"\x80"}, {"support": ROUTES[0]})
+    assert table.route("support") is ROUTES[0]

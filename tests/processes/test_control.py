@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from gateway.domain.identity import Identity
 from gateway.domain.route import Route
 from gateway.domain.table import TableHead
 from gateway.errors import ConfigError, Finding
+from gateway.processes import control
 from gateway.processes.control import EXIT_FINE, EXIT_ORPHANED, EXIT_REFUSED, ControlProcess, Rooms
 from gateway.processes.line import Kind, Line
 from gateway.processes.link import ParentLink
@@ -168,3 +170,14 @@ async def test_file_and_signal_reload(lines: tuple[Line, Line], sock: socket.soc
     assert decode_versioned(await life.next(Kind.TABLE))[0] == 3
     life.process.leave()
     assert await asyncio.wait_for(serving, 5) == EXIT_FINE
+
+
+async def test_imports_are_left_out_of_collections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a start leaves in memory is walked by no collection afterwards."""
+    monkeypatch.setattr(control, "SETTLES_AFTER_S", (0.0, 0.01))
+    before = gc.get_freeze_count()
+    try:
+        await control.settle_memory()
+        assert gc.get_freeze_count() > before + 1_000
+    finally:
+        gc.unfreeze()

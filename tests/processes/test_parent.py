@@ -95,19 +95,21 @@ def is_gone(pid: int) -> bool:
     return True
 
 
-def plan_for(config: Path, **changes: float) -> Plan:
+def plan_for(config: Path, *, at_once: int = 64, **changes: float) -> Plan:
     """Give a plan of quick toys."""
     worker, control = (sys.executable, SCRIPT, "worker"), (sys.executable, SCRIPT, "control", "--config", str(config))
     times = {"linger_s": 0.1, "drain_timeout_s": 2.0, "ready_timeout_s": 8.0, **changes}
     shadow = (sys.executable, SCRIPT, "shadow")
     environ, latches = dict(os.environ), config.with_name("latches.json")
-    return Plan(worker, control, environ, latches=latches, shadow_argv=shadow, **times)
+    return Plan(worker, control, environ, latches=latches, shadow_argv=shadow, at_once=at_once, **times)
 
 
-def build(config: Path, on_ready: Callable[[], None], **changes: float) -> tuple[Parent, list[socket.socket]]:
+def build(
+    config: Path, on_ready: Callable[[], None], *, at_once: int = 64, **changes: float
+) -> tuple[Parent, list[socket.socket]]:
     """Give a parent, and the sockets to close."""
     slots, operators = bind_slots("127.0.0.1", 0, 2), bind_operators("127.0.0.1", 0)
-    plan, copies = plan_for(config, **changes), bind_facts(config.parent, COPIES).sock
+    plan, copies = plan_for(config, at_once=at_once, **changes), bind_facts(config.parent, COPIES).sock
     parent = Parent(plan, slots=slots, operators=operators, clock=SystemClock(), on_ready=on_ready, copies=copies)
     return parent, [*slots, operators, copies]
 
@@ -146,6 +148,27 @@ async def test_every_slot_serves(running: Running) -> None:
     """Both workers answer on the one port, with the first table."""
     await eventually(lambda: _has_two(running))
     assert (await running.ask())[1] == 1
+
+
+async def test_workers_come_up_one_after_the_other(config: Path) -> None:
+    """With one at a time the second is born once the first is up; all serve in the end."""
+    ready = asyncio.Event()
+    parent, sockets = build(config, ready.set, at_once=1)
+    serving = asyncio.ensure_future(parent.serve())
+    await asyncio.wait_for(ready.wait(), 20)
+    answers = await asyncio.gather(*(fetch(sockets[0].getsockname()[1], "/") for _ in range(30)))
+    first, second = sorted(_born_s(int(answer.split()[0])) for answer in set(answers))
+    parent.stop()
+    assert await asyncio.wait_for(serving, 10) == 0
+    for sock in sockets:
+        sock.close()
+    assert second - first >= 0.05
+
+
+def _born_s(pid: int) -> float:
+    """Give when a process was started, in seconds since the machine was."""
+    ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 async def _has_two(running: Running) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -15,7 +16,7 @@ from gateway.proxy.edge import EdgeConnection
 from gateway.proxy.edge_app import EdgeLimits
 from gateway.proxy.exchange import ClientRequest
 from gateway.proxy.sweep import Sweep
-from gateway.proxy.whole import MAX_HEADERS, WholeRequests, WholeResponses
+from gateway.proxy.whole import MAX_HEADERS, MAX_NAMES, WholeRequests, WholeResponses
 
 BODY = b'{"model": "support"}'
 HEAD = b"POST /v1/chat/completions?a=b HTTP/1.1\r\nHost: h\r\nX-User-Id: ana\r\nContent-Length: %d\r\n"
@@ -147,12 +148,121 @@ MESSAGES = st.builds(
 )
 
 
-@given(st.lists(st.one_of(MESSAGES, st.just(PLAIN)), min_size=1, max_size=3), st.integers(0, 400))
+@given(st.lists(st.one_of(MESSAGES, st.just(PLAIN)), min_size=1, max_size=5), st.integers(0, 400))
 def test_says_what_the_long_way_says(reads: list[bytes], cut: int) -> None:
     """Whatever comes, in whatever reads, both ways understand the same and answer the same."""
     pieces = [piece for read in reads for piece in (read[:cut], read[cut:]) if piece]
     for told in (reads, pieces):
         assert story(WholeRequests(), told) == story(Never(), told)
+
+
+OPENING = (
+    b"POST /v1/chat/completions HTTP/1.1\r\nHost: h\r\nAccept: */*\r\nX-User-Id: %b\r\n%bContent-Length: 20\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize("line", [b"", *LINES])
+def test_after_heads_that_began_alike(line: bytes) -> None:
+    """What heads have had in common lately is compared as a whole; what follows is read as carefully as ever."""
+    reads = [OPENING % (user, b"") + BODY for user in (b"ana", b"bob", b"eve")]
+    reads += [OPENING % (b"zoe", line) + BODY, PLAIN, reads[0], reads[0][:40], reads[0][40:], reads[1]]
+    assert story(WholeRequests(), reads) == story(Never(), reads)
+
+
+SHRAPNEL = [
+    *(
+        b" ",
+        b"\t",
+        b"\r",
+        b"\n",
+        b"\r\n",
+        b":",
+        b": ",
+        b"\x00",
+        b"\x7f",
+        b"\xff",
+        b"a",
+        b"0",
+        b";",
+        b",",
+        b"x",
+        b"_",
+        b"+",
+    ),
+    *(b"%", b"?", b"#", b"\\", b"/../", b"HTTP/1.1 ", b"Content-Length: 2\r\n", b"Transfer-Encoding: chunked\r\n"),
+    *(b"Host: x\r\n", b"Connection: close\r\n", b"X: y\r\n", b"1\r\n", b"2\r\n{}\r\n", b"0\r\n\r\n"),
+]
+
+
+def hurt(message: bytes, dice: random.Random) -> bytes:
+    """Give a message with up to three bits put in, cut out or written over."""
+    for _ in range(dice.choice((0, 0, 1, 1, 2, 3))):
+        at, bit = dice.randrange(len(message)), dice.choice(SHRAPNEL)
+        rest = dice.choice((at, at + dice.randrange(1, 4), at + len(bit)))
+        message = message[:at] + dice.choice((bit, b"")) + message[rest:] or b"x"
+    return message
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hurt_requests(seed: int) -> None:
+    """Requests that are nearly right, one after the other: both ways understand and refuse the same."""
+    dice = random.Random(seed)
+    for _ in range(400):
+        plain = [dice.choice((PLAIN, OPENING % (dice.choice((b"ana", b"bob")), b"") + BODY)) for _ in range(5)]
+        reads = [hurt(read, dice) for read in plain]
+        assert story(WholeRequests(), reads) == story(Never(), reads)
+
+
+class Heard:
+    """What the parser says of one answer."""
+
+    def __init__(self) -> None:
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = b""
+        self.ends: list[bool] = []
+        self.parser = httptools.HttpResponseParser(self)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
+    def on_body(self, body: bytes) -> None:
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        self.ends.append(self.parser.should_keep_alive())
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_hurt_answers(seed: int) -> None:
+    """An answer that is taken is the one that the parser hears, to its end, on a connection that stays open."""
+    dice, responses, n_taken = random.Random(seed), WholeResponses(), 0
+    for number in range(2_000):
+        framed = dice.choice(
+            (b"Content-Length: 2\r\n\r\n{}", b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+        )
+        raw = hurt(ANSWER_HEAD + b"Date: %d\r\n" % (number // 9) + framed, dice)
+        whole = responses.parse(raw)
+        if whole is None:
+            continue
+        n_taken += 1
+        heard = Heard()
+        heard.parser.feed_data(raw)
+        assert (heard.headers, heard.body, heard.ends) == (list(whole.first.items()), whole.body, [True])
+        assert heard.parser.get_status_code() == whole.status
+    assert n_taken > 500
+
+
+def test_headers_are_their_lines() -> None:
+    """Each header stands beside its line, also where most of the head was known from before."""
+    requests = WholeRequests()
+    for user in (b"ana", b"bob", b"eve"):
+        request = requests.parse(OPENING % (user, b"") + BODY, is_loopback=True)
+        assert request is not None
+        assert request.first[b"x-user-id"] == user
+        assert request.headers == list(request.first.items())
+        assert [(name.lower(), value) for name, _, value in (line.partition(b": ") for line in request.lines)] == (
+            request.headers
+        )
 
 
 def test_takes_the_plain_case() -> None:
@@ -216,6 +326,17 @@ def test_answer_by_length_and_in_chunks() -> None:
         ANSWER_HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}",
         ANSWER_HEAD + b"Content-Length: 2\r\n\r\n{}" + ANSWER_HEAD + b"Content-Length: 2\r\n\r\n{}",
         ANSWER_HEAD + b"Vary: a\r\nVary: b\r\nContent-Length: 2\r\n\r\n{}",
+        ANSWER_HEAD + b"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        ANSWER_HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        ANSWER_HEAD + b"Transfer-Encoding: chunked\r\n\r\n2;a=b\r\n{}\r\n0\r\n\r\n",
+        ANSWER_HEAD + b"Transfer-Encoding: chunked\r\n\r\n0x2\r\n{}\r\n0\r\n\r\n",
+        ANSWER_HEAD + b"Transfer-Encoding: chunked\r\n\r\n3\r\n{}\r\n0\r\n\r\n",
+        ANSWER_HEAD + b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: y\r\n0\r\n\r\n",
+        ANSWER_HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+        ANSWER_HEAD.replace(b"OK", b"O\x01K") + b"Content-Length: 2\r\n\r\n{}",
+        ANSWER_HEAD.replace(b"200 OK", b"2000 OK") + b"Content-Length: 2\r\n\r\n{}",
+        ANSWER_HEAD.replace(b"200", b"204") + b"Content-Length: 2\r\n\r\n{}",
+        ANSWER_HEAD + b"Content-Length: +2\r\n\r\n{}",
     ],
 )
 def test_answers_for_the_long_way(raw: bytes) -> None:
@@ -225,9 +346,22 @@ def test_answers_for_the_long_way(raw: bytes) -> None:
     assert responses.parse(ANSWER_HEAD + b"Content-Length: 2\r\n\r\n{}") is not None
 
 
-def test_parser_takes_what_is_c() -> None:
-    """The parser looks its callbacks up once, on whatever object it is given: what this module stands on."""
-    seen: dict[bytes, bytes] = {}
-    catch = type("Catch", (), {"on_header": staticmethod(seen.setdefault)})()
-    httptools.HttpRequestParser(catch).feed_data(PLAIN)
-    assert seen[b"X-User-Id"] == b"ana"
+def test_answers_within_a_second() -> None:
+    """Answers that begin alike, date and all, are each their own; one that differs early is too."""
+    responses = WholeResponses()
+    head = b"HTTP/1.1 200 OK\r\nDate: %b\r\nContent-Type: application/json\r\nX-Request-Id: %b\r\n"
+    for date, name in ((b"12:00:00", b"a"), (b"12:00:00", b"b"), (b"12:00:00", b"c"), (b"12:00:01", b"d")):
+        whole = responses.parse(head % (date, name) + b"Content-Length: 2\r\n\r\n{}")
+        assert whole is not None
+        assert (whole.first[b"date"], whole.first[b"x-request-id"], whole.body) == (date, name, b"{}")
+        assert whole.lines[2] == b"X-Request-Id: " + name
+
+
+def test_names_are_remembered_up_to_a_bound() -> None:
+    """Whoever sends ever new names is served, and fills nothing."""
+    requests = WholeRequests()
+    for number in range(MAX_NAMES + 20):
+        request = requests.parse(HEAD % len(BODY) + b"x-%d: 1\r\n\r\n" % number + BODY, is_loopback=True)
+        assert request is not None
+        assert request.first[b"x-%d" % number] == b"1"
+    assert len(requests._names) == MAX_NAMES

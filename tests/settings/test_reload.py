@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.settings.reload import FileWatch, folders_of, stamp_of
+from gateway.settings.reload import STILL_S, FileWatch, folders_of, stamp_of, stood_still_s
 
 
 async def _next(changes: AsyncIterator[None]) -> None:
@@ -112,3 +112,14 @@ def test_equal_size_in_place_differs(tmp_path: Path) -> None:
         stamps.add(stamp_of(path))
         time.sleep(0.02)
     assert len(stamps) == 2
+
+
+@pytest.mark.parametrize(("late_ms", "waits_ms"), [(-5_000, 50), (0, 50), (20, 30), (5_000, 20)])
+def test_known_to_stand_still(tmp_path: Path, late_ms: int, waits_ms: int) -> None:
+    """How long a file has not changed counts from its change, not from when that was noticed; but not all of it."""
+    path = tmp_path / "sluice.yaml"
+    path.write_text("a: 1")
+    stamps = {path: stamp_of(path)}
+    since_s = stood_still_s(stamps, path.stat().st_ctime_ns // 1_000_000 + late_ms)
+    assert (STILL_S - since_s) * 1e3 == pytest.approx(waits_ms, abs=2)
+    assert stood_still_s(stamps | {tmp_path / "gone": None}, 0) == 0.0

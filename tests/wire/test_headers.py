@@ -11,6 +11,7 @@ from gateway.wire.headers import (
     has_only_safe_bytes,
     request_headers,
     response_headers,
+    response_lines,
 )
 
 
@@ -79,3 +80,12 @@ def test_head_is_encoded() -> None:
 def test_safe_values(value: str, is_safe: bool) -> None:
     """A configured value is one that can be sent: latin-1 without control characters."""
     assert has_only_safe_bytes(value) is is_safe
+
+
+def test_lines_that_travel() -> None:
+    """Of an answer that came as lines the same go on as of one that came as pairs."""
+    pairs = [(b"content-type", b"a"), (b"set-cookie", b"b"), (b"x-sluice-arm", b"c"), (b"date", b"d")]
+    lines = [b"Content-Type: a", b"Set-Cookie: b", b"X-Sluice-Arm: c", b"Date: d"]
+    kept = response_lines(dict(pairs), lines)
+    assert kept == [b"Content-Type: a", b"Date: d"]
+    assert [line.partition(b": ")[0].lower() for line in kept] == [name for name, _ in response_headers(pairs, None)]

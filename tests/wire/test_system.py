@@ -152,6 +152,10 @@ FIRST = b'[{"role":"system","content":"old"},{"role":"user","content":"hi"}]'
         FIRST,
         FIRST.replace(b":", b": ").replace(b",", b", "),
         FIRST.replace(b"system", b"developer"),
+        FIRST.replace(b"old", b'o\\"},{ld'),
+        FIRST.replace(b"old", b"old\\\\"),
+        FIRST.replace(b'"old"', b'"old","name":"n"'),
+        FIRST.replace(b'"old"', b"null"),
         b'[{"role":"system","content":[{"type":"text","text":"a"}],"name":"n"}]',
     ],
 )
