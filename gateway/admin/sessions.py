@@ -17,8 +17,8 @@ from typing import Protocol
 from gateway.admin.auth import Role
 from gateway.clock import Clock
 
-MAX_SESSIONS = 200
-"""At once; the one longest unused gives way."""
+MAX_SESSIONS = 100
+"""Of one token at once; the one longest unused gives way. Whoever holds one token signs nobody out who holds the other."""
 
 SESSION_COOKIE = "sluice_session"
 
@@ -88,14 +88,15 @@ class Sessions:
     def open(self, token: str, role: Role, *, name: str, address: str = "", agent: str = "") -> str:
         """Open one for whoever showed `token`; give its cookie."""
         self._sweep()
-        if len(self._by_digest) >= MAX_SESSIONS:
-            oldest = min(self._by_digest.values(), key=lambda one: one.seen_unix_ms)
-            del self._by_digest[oldest.digest]
+        token_digest = _digest_of(token)
+        siblings = [one for one in self._by_digest.values() if one.token_digest == token_digest]
+        if len(siblings) >= MAX_SESSIONS:
+            del self._by_digest[min(siblings, key=lambda one: one.seen_unix_ms).digest]
         cookie, now = secrets.token_urlsafe(32), self._clock.unix_ms()
         session = Session(
             session_id=secrets.token_hex(6),
             digest=_digest_of(cookie),
-            token_digest=_digest_of(token),
+            token_digest=token_digest,
             role=role,
             name=name,
             address=address,

@@ -172,5 +172,5 @@ def obstacle_of(kind: str, name: str, table: RoutingTable | None, steering: Stee
 
 
 def _other(name: str, kind: str, other: str) -> str:
-    hint = f"; it has one on its {other}" if other else ""
+    hint = f"; its report is the one on the {other}" if other else ""
     return f"{name!r} has no {kind} to report on{hint}"

@@ -81,9 +81,11 @@ def test_next_life_knows_them() -> None:
 def test_full_house_drops_the_longest_unused() -> None:
     """Signing in always works, and the number is bounded."""
     clock = SettableClock()
-    sessions = Sessions(clock, [TOKEN])
-    first = sessions.open(TOKEN, Role.OPERATOR, name="first")
+    sessions = Sessions(clock, [TOKEN, OTHER])
+    operator = sessions.open(OTHER, Role.OPERATOR, name="operator")
+    first = sessions.open(TOKEN, Role.VIEWER, name="first")
     for number in range(MAX_SESSIONS):
         clock.advance(1)
-        sessions.open(TOKEN, Role.OPERATOR, name=str(number))
-    assert len(sessions.listed()) == MAX_SESSIONS and sessions.find(first) is None
+        sessions.open(TOKEN, Role.VIEWER, name=str(number))
+    assert len(sessions.listed()) == MAX_SESSIONS + 1 and sessions.find(first) is None
+    assert sessions.find(operator) is not None
