@@ -9,6 +9,7 @@ incidents and samples beyond the bounds are left out, and counted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 from gateway.domain.metric import Metric
@@ -27,6 +28,7 @@ MAX_SAMPLED = 5_000
 _NONE, _PROVIDER = Fault.NONE, Fault.PROVIDER
 _SAFE = Safety.NONE
 _BUCKET = Reason.BUCKET
+_new_tuple = tuple.__new__
 
 ArmOf = Callable[[str, int], tuple[int, str] | None]
 """Release and unit hash to epoch and arm now; None where the unit is not compared."""
@@ -58,12 +60,10 @@ class _Stretch:
         self.arms: dict[str, ArmFacts] = {}
         self.since_unix_ms = self.until_unix_ms = unix_ms
 
-    def arm(self, name: str, unix_ms: int) -> ArmFacts:
-        """Give the facts of an arm, and note the time."""
-        if unix_ms > self.until_unix_ms:
-            self.until_unix_ms = unix_ms
-        elif unix_ms < self.since_unix_ms:
-            self.since_unix_ms = unix_ms
+    def arm(self, name: str, at_unix_ms: Sequence[int]) -> ArmFacts:
+        """Give the facts of an arm, and note when something happened, once or more often."""
+        self.until_unix_ms = max(self.until_unix_ms, *at_unix_ms)
+        self.since_unix_ms = min(self.since_unix_ms, *at_unix_ms)
         facts = self.arms.get(name)
         if facts is None:
             facts = self.arms[name] = ArmFacts()
@@ -105,10 +105,22 @@ class Sighted:
     def note(self, outcomes: Sequence[Outcome]) -> None:
         """Take outcomes."""
         watched = self._watched
+        alike: dict[tuple[str | None, int, str | None], list[Outcome]] = {}
         for outcome in outcomes:
             release = outcome.release
-            if release in watched and outcome.reason is _BUCKET and outcome.attempts:
-                self._note(watched[release], outcome)
+            if release in watched and outcome.reason is _BUCKET and outcome.attempts and outcome.unit_hash:
+                fault = outcome.fault
+                # The client's own failures, ours, and clients that left count against nobody.
+                if fault is _PROVIDER or (fault is _NONE and not outcome.is_client_gone):
+                    key = (release, outcome.epoch, outcome.arm)
+                    if key in alike:
+                        alike[key].append(outcome)
+                    else:
+                        alike[key] = [outcome]
+        for (release, epoch, arm), of_arm in alike.items():
+            if release is not None and arm is not None:
+                stretch = self._stretch(watched[release], epoch, of_arm[0].unix_ms)
+                self._note(stretch.arm(arm, [outcome.unix_ms for outcome in of_arm]), of_arm)
 
     def note_feedback(self, feedback: Feedback) -> None:
         """Take one piece of feedback."""
@@ -124,7 +136,7 @@ class Sighted:
         if exposed_unix_ms is None:
             exposed_unix_ms = feedback.at_unix_ms
         stretch = self._stretch(self._watched[feedback.release], epoch, feedback.received_unix_ms)
-        facts = stretch.arm(arm, feedback.received_unix_ms)
+        facts = stretch.arm(arm, [feedback.received_unix_ms])
         if self._has_room(facts.ratings, MAX_SAMPLED):
             facts.ratings.append(
                 Rating(feedback.metric, feedback.unit_hash, is_good, exposed_unix_ms, feedback.received_unix_ms)
@@ -137,35 +149,39 @@ class Sighted:
             return feedback.epoch, feedback.arm
         return self._arm_of(feedback.release, feedback.unit_hash)
 
-    def _note(self, stretches: dict[int, _Stretch], outcome: Outcome) -> None:
-        fault = outcome.fault
-        is_failed = fault is _PROVIDER
-        # The client's own failures, ours, and clients that left count against nobody.
-        if not is_failed and (fault is not _NONE or outcome.is_client_gone):
-            return
-        unix_ms, unit_hash, arm = outcome.unix_ms, outcome.unit_hash, outcome.arm
-        if arm is None or not unit_hash:
-            return
-        facts = self._stretch(stretches, outcome.epoch, unix_ms).arm(arm, unix_ms)
-        facts.requests += 1
+    def _note(self, facts: ArmFacts, outcomes: Sequence[Outcome]) -> None:
+        """Take outcomes of one arm: by the column, for this is done for every request of a watched release."""
+        facts.requests += len(outcomes)
         recent = facts.recent
-        is_unsafe = outcome.safety is not _SAFE
-        recent.append(Judged(unit_hash, is_failed, is_unsafe))
+        recent += [
+            Judged(outcome.unit_hash, outcome.fault is _PROVIDER, outcome.safety is not _SAFE)
+            for outcome in outcomes[-RECENT:]
+        ]
         if len(recent) > 2 * RECENT:
-            del recent[:RECENT]
-        if is_failed and self._has_room(facts.failures, MAX_INCIDENTS):
-            facts.failures.append(Incident(unix_ms, unit_hash))
-        if is_unsafe and self._has_room(facts.unsafe, MAX_INCIDENTS):
-            facts.unsafe.append(Incident(unix_ms, unit_hash))
-        if not is_failed:
-            self._sample(facts, outcome, unit_hash)
+            del recent[:-RECENT]
+        answered = []
+        for outcome in outcomes:
+            if outcome.fault is not _PROVIDER:
+                answered.append(outcome)
+            elif self._has_room(facts.failures, MAX_INCIDENTS):
+                facts.failures.append(Incident(outcome.unix_ms, outcome.unit_hash))
+            if outcome.safety is not _SAFE and self._has_room(facts.unsafe, MAX_INCIDENTS):
+                facts.unsafe.append(Incident(outcome.unix_ms, outcome.unit_hash))
+        self._sample(facts, answered)
 
-    def _sample(self, facts: ArmFacts, outcome: Outcome, unit_hash: int) -> None:
-        ms = outcome.ttft_ms if outcome.is_stream else outcome.duration_ms
-        if ms is not None and self._has_room(facts.timings, MAX_SAMPLED):
-            facts.timings.append(Timing(unit_hash, outcome.is_stream, ms))
-        if outcome.cost_usd is not None and self._has_room(facts.costs, MAX_SAMPLED):
-            facts.costs.append(Cost(unit_hash, outcome.cost_usd))
+    def _sample(self, facts: ArmFacts, answered: Sequence[Outcome]) -> None:
+        """Keep durations and costs, as many as there is room for."""
+        timings = [
+            (outcome.unit_hash, outcome.is_stream, ms)
+            for outcome in answered
+            if (ms := outcome.ttft_ms if outcome.is_stream else outcome.duration_ms) is not None
+        ]
+        costs = [(outcome.unit_hash, usd) for outcome in answered if (usd := outcome.cost_usd) is not None]
+        room_t, room_c = MAX_SAMPLED - len(facts.timings), MAX_SAMPLED - len(facts.costs)
+        self.left_out += max(0, len(timings) - room_t) + max(0, len(costs) - room_c)
+        # A named tuple's own constructor costs four times a tuple's.
+        facts.timings += map(_new_tuple, repeat(Timing), timings[:room_t])
+        facts.costs += map(_new_tuple, repeat(Cost), costs[:room_c])
 
     def _has_room(self, kept: Sequence[object], bound: int) -> bool:
         if len(kept) < bound:

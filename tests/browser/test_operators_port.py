@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
 from tests.flows.rig.gateway import GatewayProcess, gateway
 from tests.flows.rig.parts import node_folder
@@ -144,19 +144,25 @@ def test_numbers_move(running: GatewayProcess, browser: Browser) -> None:
     page.close()
 
 
+def tab_to(page: Page, wanted: Locator) -> None:
+    """Press Tab until `wanted` has the focus; it has to be reachable so."""
+    for _ in range(60):
+        if wanted.evaluate("one => one === document.activeElement"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(wanted)
+
+
 def test_keyboard_rolls_back(running: GatewayProcess, browser: Browser) -> None:
     """With the keyboard alone: to the button, a name, a reason, and every worker gives the baseline to everybody."""
     page = browser.new_page()
     page.goto(operators(running) + "/rollouts/support")
-    button = page.get_by_role("link", name="Roll back").or_(page.get_by_role("button", name="Roll back")).first
-    for _ in range(60):
-        page.keyboard.press("Tab")
-        if button.evaluate("one => one === document.activeElement"):
-            break
+    tab_to(page, page.get_by_role("link", name="Roll back").or_(page.get_by_role("button", name="Roll back")).first)
     page.keyboard.press("Enter")
-    page.locator("[name=who]:visible").focus()
+    page.locator("[name=why]:visible").wait_for(timeout=PATIENCE_MS)
+    tab_to(page, page.locator("[name=who]:visible"))
     page.keyboard.type("ana")
-    page.locator("[name=why]:visible").focus()
+    tab_to(page, page.locator("[name=why]:visible"))
     page.keyboard.type("users complain")
     page.keyboard.press("Enter")
     page.get_by_text("Rolled back: at 0 % in 2 of 2 workers.").wait_for(timeout=PATIENCE_MS)
