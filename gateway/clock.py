@@ -26,9 +26,8 @@ class Clock(Protocol):
 class SystemClock:
     """The machine's clocks."""
 
-    def now_s(self) -> float:
-        """Give monotonic seconds."""
-        return time.monotonic()
+    # Not wrapped: a request asks three times, and the wrapper costs three times what it asks.
+    now_s = staticmethod(time.monotonic)
 
     def unix_ms(self) -> int:
         """Give milliseconds since 1970."""

@@ -76,12 +76,12 @@ def peek_string(fields: Fields, name: str) -> str | None:
     raw = fields.get(name)
     if raw is None:
         return None
-    value = bytes(raw)
-    if value[:1] == b'"':
-        return _STRING.decode(value)
-    if value == b"null":
-        return None
-    raise _wrong_type(name, "a string")
+    try:
+        return _STRING.decode(raw)
+    except msgspec.ValidationError:
+        if bytes(raw) == b"null":
+            return None
+        raise _wrong_type(name, "a string") from None
 
 
 def peek_bool(fields: Fields, name: str) -> bool:

@@ -116,7 +116,8 @@ class UpstreamResponse(Watched):
 
     def body(self) -> bytes:
         """Give what has arrived so far; all of it once `is_whole`."""
-        return bytes(self._held)
+        held = self._held
+        return held if isinstance(held, bytes) else bytes(held)
 
     def pipe(self, consumer: Callable[[bytes], None]) -> None:
         """Hand `consumer` what has arrived and, from now on, everything as it arrives."""
