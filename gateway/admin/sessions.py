@@ -18,7 +18,7 @@ from gateway.admin.auth import Role
 from gateway.clock import Clock
 
 MAX_SESSIONS = 100
-"""Of one token at once; the one longest unused gives way. Whoever holds one token signs nobody out who holds the other."""
+"""Of one token at once; the one longest unused gives way: who holds one token signs out nobody who holds the other."""
 
 SESSION_COOKIE = "sluice_session"
 
