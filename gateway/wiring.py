@@ -346,7 +346,7 @@ def open_port(
             table=lambda: publisher.table,
             rollouts=rollouts.rollouts,
             marks=lambda: marks_of(steered.controller),
-            clock=SystemClock(),
+            fleet=lambda: link.fleet,
         ),
         reports=ReportDesk(
             (*COMMAND, "report", "--state", str(state)),

@@ -11,7 +11,7 @@ Unknown is None, never 0. Percent and ratios are of the last `window_s` seconds,
               feedback {metric: {n, good_pct}}, against_baseline (None of the baseline itself)
               {error_ratio, safety_ratio, latency_ratio, cost_ratio}
     POINT     unix_s, n_requests, n_errors: per 15 s, oldest first
-    PROVIDER  provider, state, until_unix_ms: ejected ones; empty, for nothing ejects a provider yet
+    PROVIDER  provider, state (in how many workers), until_unix_ms (at least): those that are left out for a while
     REQUEST   at_unix_ms, request_id_short, route, arm, reason, status, blame, error, safety, ttft_ms, duration_ms,
               tokens_in, tokens_out, cost_usd, is_stream, skipped (how many before it were too many to show); or
               {skipped: n} alone

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+LEFT_OUT = "left_out:"
+"""Begins the name of a worker's count: seconds for which some variant there leaves the provider of that name out."""
+
 
 class Auth(StrEnum):
     """Whose key a provider is called with."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from gateway.clock import Clock
+from gateway.clock import Clock, SystemClock
+from gateway.domain.provider import LEFT_OUT
 from gateway.domain.table import RoutingTable
 from gateway.processes.live_view import lines_by_release, route_view
+from gateway.processes.messages import Fleet
 from gateway.processes.rollout_operations import Steering
 from gateway.processes.tail import Listener, Tail
 from gateway.telemetry.recent import WINDOW_S, Recent, RecentTraffic
@@ -29,7 +32,8 @@ class LiveDesk:
         table: Callable[[], RoutingTable | None],
         rollouts: Callable[[], Json],
         marks: Callable[[], Mapping[str, tuple[int, str]]],
-        clock: Clock,
+        fleet: Callable[[], Fleet | None],
+        clock: Clock | None = None,
     ) -> None:
         """
         Make it.
@@ -40,14 +44,16 @@ class LiveDesk:
             table: Gives the table in use.
             rollouts: Gives how releases stand, as `RolloutOperations.rollouts` does.
             marks: Gives each release's version and phase.
-            clock: The time.
+            fleet: Gives the workers.
+            clock: The system's when None.
         """
         self._recent = recent
         self._tail = tail
         self._table = table
         self._rollouts = rollouts
         self._marks = marks
-        self._clock = clock
+        self._fleet = fleet
+        self._clock = clock or SystemClock()
         self._read: tuple[float, Recent] | None = None
 
     def overview(self) -> Json:
@@ -64,8 +70,29 @@ class LiveDesk:
             "window_s": WINDOW_S,
             "seen_s": round(recent.seen_s, 1),
             "routes": routes,
-            "providers": [],
+            "providers": self._left_out(recent.unix_ms),
         }
+
+    def _left_out(self, unix_ms: int) -> list[Json]:
+        """Give the providers that some worker leaves out, and until when at least."""
+        fleet = self._fleet()
+        rests_s: dict[str, int] = {}
+        serving = [worker for worker in fleet.workers if worker.state == "serving"] if fleet is not None else []
+        workers: Counter[str] = Counter()
+        for worker in serving:
+            for name, rest_s in worker.counts.items():
+                if name.startswith(LEFT_OUT):
+                    provider = name.removeprefix(LEFT_OUT)
+                    workers[provider] += 1
+                    rests_s[provider] = max(rest_s, rests_s.get(provider, 0))
+        return [
+            {
+                "provider": provider,
+                "state": f"in {workers[provider]} of {len(serving)} workers",
+                "until_unix_ms": unix_ms + rest_s * 1000,
+            }
+            for provider, rest_s in sorted(rests_s.items())
+        ]
 
     def route(self, name: str) -> Json | None:
         """Give one route; None when there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from math import ceil
 
 from gateway.assign.identity import CompiledIdentity
 from gateway.assign.standing import held, without_fallbacks
@@ -14,6 +15,7 @@ from gateway.domain.table import RoutingTable
 from gateway.domain.variant import Api, Rewrite, Variant
 from gateway.proxy.exchange import ClientRequest, Headers
 from gateway.proxy.sweep import Sweep
+from gateway.proxy.upstream.ejection import Ejection, State
 from gateway.proxy.upstream.pool import Pool
 from gateway.wire.guard import GuardSet
 from gateway.wire.headers import CREDENTIALS, FORWARDED, PASSED_THROUGH, encode_headers, fixed_headers, request_headers
@@ -77,12 +79,14 @@ class BoundVariant:
         model: The model asked for; None for the client's own.
         guards: Content checks on its answers; None for none.
         price: Of its tokens; None where it is not known.
+        ejection: Whether its provider is left out; None where there is nobody else to ask.
     """
 
-    __slots__ = ("_allowed", "_plans", "_prefixes", "guards", "model", "price", "provider", "variant")
+    __slots__ = ("_allowed", "_plans", "_prefixes", "ejection", "guards", "model", "price", "provider", "variant")
 
-    def __init__(self, variant: Variant | None, provider: BoundProvider) -> None:
+    def __init__(self, variant: Variant | None, provider: BoundProvider, ejection: Ejection | None = None) -> None:
         self.variant = variant
+        self.ejection = ejection
         self.provider = provider
         self.model = None if variant is None else variant.model
         self.guards = GuardSet(variant.guards) if variant is not None and variant.guards else None
@@ -191,6 +195,9 @@ class Held:
 
 NOTHING_HELD = Held()
 
+Ejections = dict[tuple[str, str, Provider], Ejection]
+"""By route, variant and provider."""
+
 
 class BoundTable:
     """
@@ -202,12 +209,19 @@ class BoundTable:
         identity: Compiled once.
         seal: For request ids.
         config_header: The value of `x-sluice-config`.
+        ejections: Of its variants that have somebody else to ask, by route, variant and provider.
     """
 
     def __init__(
-        self, table: RoutingTable, providers: dict[str, BoundProvider], held_arms: Held = NOTHING_HELD
+        self,
+        table: RoutingTable,
+        providers: dict[str, BoundProvider],
+        held_arms: Held = NOTHING_HELD,
+        before: Ejections | None = None,
     ) -> None:
         self._held = held_arms
+        self._before = before or {}
+        self.ejections: Ejections = {}
         self.table = table
         self.version = table.head.version
         self.identity = CompiledIdentity(table.head.identity)
@@ -228,7 +242,7 @@ class BoundTable:
     def _bind(self, route: Route) -> BoundRoute:
         names = [arm.name for arm in route.release.arms]
         used = dict.fromkeys([*names, *route.fallback])
-        variants = {name: self._variant(route.variants[name]) for name in used}
+        variants = {name: self._variant(route, name) for name in used}
         return BoundRoute(
             route,
             tuple(self._arm(route, name, variants) for name in names),
@@ -244,8 +258,23 @@ class BoundTable:
         extra = {name.encode() for provider in named for name in self.providers[provider].provider.forward_headers}
         return (FORWARDED | extra) - NOT_COPIED - CREDENTIALS
 
-    def _variant(self, variant: Variant) -> BoundVariant:
-        return BoundVariant(variant, self.providers[variant.provider])
+    def _variant(self, route: Route, name: str) -> BoundVariant:
+        variant = route.variants[name]
+        provider = self.providers[variant.provider]
+        ejection = None
+        if route.fallback:
+            key = (route.name, name, provider.provider)
+            # An edit of something else must not send everybody to a provider that is down.
+            ejection = self.ejections[key] = self._before.get(key) or Ejection()
+        return BoundVariant(variant, provider, ejection)
+
+    def left_out(self, now_s: float) -> dict[str, int]:
+        """Give seconds for which providers are left out by some variant at least, by name."""
+        left: dict[str, int] = {}
+        for (_, _, provider), ejection in self.ejections.items():
+            if ejection.state is not State.CLOSED:
+                left[provider.name] = max(left.get(provider.name, 0), ceil(ejection.rest_left_s(now_s)))
+        return left
 
     def _arm(self, route: Route, name: str, variants: dict[str, BoundVariant]) -> BoundArm:
         release = route.release.name
@@ -273,6 +302,7 @@ class Pools:
         self._sweep = sweep
         self._bound: dict[Provider, BoundProvider] = {}
         self._retired: list[Pool] = []
+        self._ejections: Ejections = {}
 
     def bind(self, table: RoutingTable, held_arms: Held = NOTHING_HELD) -> BoundTable:
         """Give `table` ready to serve but for what is held; retire what it no longer names."""
@@ -281,7 +311,8 @@ class Pools:
             name: self._bound.get(provider) or BoundProvider(provider, Pool(provider, self._sweep))
             for name, provider in wanted.items()
         }
-        made_ready = BoundTable(table, bound, held_arms)
+        made_ready = BoundTable(table, bound, held_arms, self._ejections)
+        self._ejections = made_ready.ejections
         kept = set(wanted.values())
         for provider, old in self._bound.items():
             if provider not in kept:

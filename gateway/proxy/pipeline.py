@@ -44,6 +44,7 @@ from gateway.proxy.problems import problem_headers, unknown_model
 from gateway.proxy.readable import is_encoded, is_readable
 from gateway.proxy.relay import EventRelay, Follower, relay_raw
 from gateway.proxy.samples import NoteSample, SampleTaker, taker_of
+from gateway.proxy.succession import Succession
 from gateway.proxy.upstream.attempt import ask
 from gateway.proxy.upstream.response import UpstreamResponse
 from gateway.record.outcome import Outcome
@@ -149,7 +150,8 @@ class Walk:
             self._sample(self._owner.sampler)
         try:
             self._variants = variants = self._choose(serial)
-            if not self._send_first(variants[0]):
+            ejection = variants[0].ejection
+            if (ejection is not None and not ejection.is_quiet) or not self._send_first(variants[0]):
                 self._go_on()
         except GatewayError as error:
             self._refuse(error)
@@ -339,25 +341,49 @@ class Walk:
 
         A variant's failure counts against the arm also when a fallback saves the answer.
         """
-        last = variants[-1]
-        for variant in variants:
+        succession = Succession(variants)
+        following = succession.own() if self._first is not None else self._next(succession)
+        while following is not None:
+            variant = following
             try:
                 await self._ask(variant)
             except UpstreamError as error:
                 self._let_go()
                 note_blame(self.outcome, Fault.PROVIDER, error.code)
-                if variant is last:
+                self._note_failure(variant)
+                following = self._next(succession)
+                if following is None:
                     raise
                 self.end_attempt(0, error.code)
                 continue
-            response = self._arrived
-            if variant is last or not (response.status == 429 or response.status >= 500):
+            status = self._arrived.status
+            if status >= 500:
+                self._note_failure(variant)
+            elif variant.ejection is not None and not variant.ejection.is_quiet:
+                variant.ejection.note_answer(self._clock.now_s(), sent_s=self._started_s)
+            if not (status == 429 or status >= 500) or (following := self._next(succession)) is None:
                 return variant
-            note_blame(self.outcome, Fault.PROVIDER, f"upstream_{response.status}")
-            self.end_attempt(response.status)
+            note_blame(self.outcome, Fault.PROVIDER, f"upstream_{status}")
+            self.end_attempt(status)
             self._let_go()
         message = "The last variant returns or raises."
         raise AssertionError(message)
+
+    def _next(self, succession: Succession) -> BoundVariant | None:
+        """
+        Take the next variant to ask.
+
+        An arm whose own provider is left out is blamed as if it had been asked: who answers is another either way.
+        """
+        following = succession.next(self._clock.now_s())
+        if succession.is_own_left_out:
+            self._sent = None  # Written for the arm's own.
+            note_blame(self.outcome, Fault.PROVIDER, code="provider_left_out")
+        return following
+
+    def _note_failure(self, variant: BoundVariant) -> None:
+        if variant.ejection is not None:
+            variant.ejection.note_failure(self._clock.now_s())
 
     async def _ask(self, variant: BoundVariant) -> None:
         """Get one variant's answer, retries included; never one that redirects or is no answer."""

@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from gateway.clock import Clock
+from gateway.domain.provider import LEFT_OUT
 from gateway.domain.release import Reason
 from gateway.domain.request_id import RequestId
 from gateway.domain.route import DEFAULT_MAX_BODY_BYTES
@@ -138,15 +139,23 @@ class DataPlane:
 
     def counts(self) -> dict[str, int]:
         """Give plain counters for `sluice status`."""
-        return {
-            "in_flight": self.in_flight,
-            "served": self._served,
-            "routed": self._routed,
-            "without_user": self._without_user,
-            "client_connections": len(self._connections),
-            "upstream_connections": self._pools.open_count,
-            "background_tasks": len(self._tasks),
-        } | (self.copies.counts() if self.copies is not None and self._is_copying else {})
+        return (
+            {
+                "in_flight": self.in_flight,
+                "served": self._served,
+                "routed": self._routed,
+                "without_user": self._without_user,
+                "client_connections": len(self._connections),
+                "upstream_connections": self._pools.open_count,
+                "background_tasks": len(self._tasks),
+            }
+            | self._left_out()
+            | (self.copies.counts() if self.copies is not None and self._is_copying else {})
+        )
+
+    def _left_out(self) -> dict[str, int]:
+        left = self._bound.left_out(self._clock.now_s()) if self._bound is not None else {}
+        return {f"{LEFT_OUT}{provider}": rest_s for provider, rest_s in left.items()}
 
     def hold(self, latched: Mapping[str, frozenset[str] | None], *, everything: bool = False) -> None:
         """

@@ -228,6 +228,9 @@ STORE_COMMIT_DURATION = _histogram(
 
 WORKERS = _gauge("sluice.workers", "{worker}", "Workers by state", STATE)
 WORKER_IN_FLIGHT = _gauge("sluice.worker.in_flight", "{request}", "Requests a worker is answering", WORKER)
+PROVIDER_LEFT_OUT = _gauge(
+    "sluice.provider.left_out", "{worker}", "Workers in which some variant leaves a failing provider out", PROVIDER
+)
 WORKER_RESTARTS = _counter("sluice.worker.restarts", "{restart}", "Times a worker died and was replaced", WORKER)
 CONTROL_RESTARTS = _counter("sluice.control.restarts", "{restart}", "Times the control process died and was replaced")
 UPTIME = _gauge("sluice.uptime", "s", "Time since `sluice serve` was started")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway.clock import Clock
+from gateway.domain.provider import LEFT_OUT
 from gateway.domain.release import BUCKETS
 from gateway.domain.table import RoutingTable
 from gateway.telemetry import instruments as metrics
@@ -42,6 +43,11 @@ class WorkerFacts(Protocol):
     @property
     def in_flight(self) -> int:
         """Give requests being answered."""
+        ...
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Give what it counts, by name."""
         ...
 
 
@@ -140,14 +146,16 @@ def build_source(version: str) -> Source:
 
 def fleet_source(fleet: Callable[[], FleetFacts | None]) -> Source:
     """Give what tells of the processes; a slot whose old worker still drains counts as one."""
+    seen: set[str] = set()
 
     def observe() -> Iterator[Observation]:
         now = fleet()
         if now is None:
             return
-        states, in_flight, restarts = Counter[str](), Counter[int](), dict[int, int]()
+        states, in_flight, restarts, leaving_out = Counter[str](), Counter[int](), dict[int, int](), Counter[str]()
         for worker in now.workers:
             states[worker.state] += 1
+            leaving_out.update(name.removeprefix(LEFT_OUT) for name in worker.counts if name.startswith(LEFT_OUT))
             in_flight[worker.slot] += worker.in_flight
             restarts[worker.slot] = max(worker.restarts, restarts.get(worker.slot, 0))
         for state in ("starting", "serving", "draining"):
@@ -155,6 +163,11 @@ def fleet_source(fleet: Callable[[], FleetFacts | None]) -> Source:
         for slot, n_restarts in sorted(restarts.items()):
             yield Observation(metrics.WORKER_IN_FLIGHT, (str(slot),), in_flight[slot])
             yield Observation(metrics.WORKER_RESTARTS, (str(slot),), n_restarts)
+        seen.update(leaving_out)
+        for (
+            provider
+        ) in seen:  # Once seen it is told for ever: a gauge that ends at 1 looks like an outage that goes on.
+            yield Observation(metrics.PROVIDER_LEFT_OUT, (provider,), leaving_out[provider])
         yield Observation(metrics.CONTROL_RESTARTS, (), now.control_restarts)
         yield Observation(metrics.UPTIME, (), now.uptime_s)
 

@@ -8,6 +8,7 @@ from gateway.clock import SettableClock
 from gateway.control.rollout import Latch
 from gateway.domain.table import RoutingTable
 from gateway.processes.live_desk import FRESH_S, LiveDesk, marks_of
+from gateway.processes.messages import Fleet, WorkerView
 from gateway.processes.rollout_operations import Steering
 from gateway.processes.tail import Tail
 from gateway.telemetry import instruments as metrics
@@ -22,6 +23,7 @@ class World:
     def __init__(self) -> None:
         self.clock = SettableClock(unix_ms=1_000_000)
         self.accumulator = Accumulator(self.clock)
+        self.fleet: Fleet | None = None
         self.table: RoutingTable | None = table([], [route([variant("current")])])
         self.desk = LiveDesk(
             RecentTraffic(self.accumulator, self.clock),
@@ -29,6 +31,7 @@ class World:
             table=lambda: self.table,
             rollouts=lambda: {},
             marks=lambda: {"r": (1, "held")},
+            fleet=lambda: self.fleet,
             clock=self.clock,
         )
 
@@ -49,6 +52,17 @@ def test_overview_has_every_route() -> None:
     assert (overview["window_s"], overview["providers"]) == (900, [])
     assert overview["routes"] == [world.desk.route("support")]
     assert overview["routes"][0]["arms"][0]["n_requests"] == 3
+
+
+def test_providers_left_out() -> None:
+    """A provider that some worker leaves out is there, with the latest time; a worker that drains does not count."""
+    world = World()
+    counts = [{"left_out:acme": 12, "served": 4}, {"left_out:acme": 30}, {"served": 1}]
+    views = [WorkerView(slot, 7 + slot, "serving", 1.0, 0, 1, 0, each) for slot, each in enumerate(counts)]
+    world.fleet = Fleet([*views, WorkerView(0, 3, "draining", 9.0, 0, 1, 0, {"left_out:old": 5})], 3, 0, 60.0)
+    assert world.desk.overview()["providers"] == [
+        {"provider": "acme", "state": "in 2 of 3 workers", "until_unix_ms": 1_030_000}
+    ]
 
 
 def test_sums_are_read_once() -> None:

@@ -12,6 +12,7 @@ from gateway.domain.variant import Api
 from gateway.proxy.bound import BoundTable, Pools
 from gateway.proxy.exchange import ClientRequest, Headers, first_values
 from gateway.proxy.sweep import Sweep
+from gateway.proxy.upstream.ejection import AFTER
 from tests.fakes.tables import provider, route, table, variant
 from tests.fakes.upstream import Hang, ScriptedUpstream
 
@@ -113,3 +114,31 @@ async def test_changed_provider_closes_its_pool() -> None:
         await upstream.until(open_count=0)
         assert pools.open_count == 0
         pools.close()
+
+
+async def test_ejections_outlive_a_table() -> None:
+    """An edit of something else sends nobody back to a provider that is down; another provider begins anew."""
+    pools = Pools(Sweep(asyncio.get_running_loop(), tick_s=1))
+
+    def publish(version: int, port: int = 1) -> BoundTable:
+        variants = [variant("a"), variant("b"), variant("spare", "other")]
+        providers = [provider(port), provider(2, "other")]
+        bound = pools.bind(table(providers, [route(variants, arms=2, fallback=("spare",))], version=version))
+        assert bound.route("support") is not None
+        return bound
+
+    first = publish(1)
+    ejections = {key[1]: ejection for key, ejection in first.ejections.items()}
+    assert len({id(each) for each in ejections.values()}) == 3  # Each variant has its own: a bad one harms no other.
+    for _ in range(AFTER):
+        ejections["a"].note_failure(10.0)
+    assert (first.left_out(10.0), publish(2).left_out(15.0)) == ({"sim": 30}, {"sim": 25})
+    assert publish(3, port=3).left_out(15.0) == {}
+
+
+async def test_nobody_else_to_ask() -> None:
+    """Without a fallback nothing is counted, for nothing could be done about it."""
+    bound = bind()
+    found = bound.route("support")
+    assert found is not None
+    assert (found.arms[0].variants[0].ejection, bound.ejections) == (None, {})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import orjson
 import pytest
 
-from gateway.clock import SystemClock
+from gateway.clock import Clock, SettableClock, SystemClock
 from gateway.domain.outcome import Fault
 from gateway.domain.provider import Auth
 from gateway.domain.release import Reason
@@ -23,6 +23,7 @@ from gateway.proxy.exchange import ClientRequest, Headers, first_values
 from gateway.proxy.mirror import Copies
 from gateway.proxy.pipeline import Walk
 from gateway.proxy.sweep import Sweep
+from gateway.proxy.upstream.ejection import AFTER, REST_S
 from gateway.record.outcome import Outcome
 from gateway.record.sample import Sample
 from gateway.record.sampling import Sampler
@@ -37,6 +38,7 @@ from tests.fakes.upstream import (
     Fin,
     Hang,
     Pause,
+    Script,
     ScriptedUpstream,
     Step,
     answer,
@@ -58,6 +60,7 @@ class Walker:
     sampler: Sampler | None = None
     copies: Copies | None = None
     samples: list[Sample] = field(default_factory=list)
+    clock: Clock = field(default_factory=SystemClock)
 
     def walk(self, body: bytes, *headers: tuple[bytes, bytes], api: Api = Api.CHAT) -> tuple[Walk, RecordingSink]:
         """Give a walk that has not begun."""
@@ -65,7 +68,7 @@ class Walker:
         path = f"/v1{api.value}".encode()
         request = ClientRequest(b"POST", path, b"", sent, first_values(sent), body=body, is_loopback=True)
         sink = RecordingSink()
-        return Walk(self.pools.bind(self.published), api, request, sink, SystemClock(), self), sink
+        return Walk(self.pools.bind(self.published), api, request, sink, self.clock, self), sink
 
     async def send(
         self, body: bytes, *headers: tuple[bytes, bytes], api: Api = Api.CHAT
@@ -157,6 +160,64 @@ async def test_fallback_saves_the_answer(name: str) -> None:
             assert (sink.status, outcome.status, outcome.arm, outcome.served) == (200, 200, "current", "spare")
             assert (outcome.fault, outcome.attempts) == (Fault.PROVIDER, 2)
             assert (sink.header(b"x-sluice-variant"), sink.header(b"x-sluice-served")) == (b"current", b"spare")
+
+
+@asynccontextmanager
+async def spared(
+    own: list[Script], spare: list[Script]
+) -> AsyncIterator[tuple[ScriptedUpstream, ScriptedUpstream, Walker]]:
+    """Give the arm's provider, the fallback's, and a walker through a route that has both."""
+    variants = [variant("current", "own"), variant("spare", "spare", "m-2")]
+    async with ScriptedUpstream(own) as first, ScriptedUpstream(spare) as second:
+        providers = [provider(first.port, "own"), provider(second.port, "spare")]
+        async with walker(table(providers, [route(variants, fallback=("spare",))])) as walking:
+            yield first, second, walking
+
+
+async def test_failing_provider_is_left_out() -> None:
+    """After five failures in a row the fallback is asked at once; the arm is blamed as before, and told apart."""
+    async with spared([FAILURES["500"]], [GOOD]) as (bad, good, walking):
+        for _ in range(AFTER):
+            await walking.send(CHAT)
+        sink, outcome = await walking.send(CHAT)
+        assert (len(bad.seen), len(good.seen)) == (AFTER, AFTER + 1)
+        assert (sink.status, outcome.arm, outcome.served, outcome.attempts) == (200, "current", "spare", 1)
+        assert (outcome.fault, outcome.error_code) == (Fault.PROVIDER, "provider_left_out")
+        assert all(b'"m-2"' in seen.body for seen in good.seen)
+
+
+async def test_provider_that_answers_again_is_asked_again() -> None:
+    """After the rest one request tries; once that is answered everybody goes there, at once as ever."""
+    async with spared([FAILURES["500"]] * AFTER + [GOOD], [GOOD]) as (bad, _, walking):
+        walking.clock = clock = SettableClock()
+        for _ in range(AFTER + 3):
+            await walking.send(CHAT)
+        clock.advance(REST_S)
+        outcomes = [(await walking.send(CHAT))[1] for _ in range(3)]
+        assert [(outcome.served, outcome.fault) for outcome in outcomes] == [("current", Fault.NONE)] * 3
+        assert len(bad.seen) == AFTER + 3
+
+
+async def test_last_one_is_asked_whatever_happened() -> None:
+    """Where all are left out they are asked in turn all the same: a slow answer is better than none."""
+    async with spared([FAILURES["500"]], [FAILURES["500"]] * AFTER + [GOOD]) as (bad, _, walking):
+        for _ in range(AFTER):
+            assert (await walking.send(CHAT))[0].status == 500
+        sink, outcome = await walking.send(CHAT)
+        assert (sink.status, outcome.served, outcome.attempts, len(bad.seen)) == (200, "spare", 2, AFTER + 1)
+
+
+async def test_asked_before_it_was_left_out() -> None:
+    """What was sent before the fifth failure was known goes to the fallback with the fallback's own words."""
+    slow = (Pause(0.1), answer(b"{}", status=500))
+    async with spared([FAILURES["500"], slow], [GOOD]) as (_, good, walking):
+        await walking.send(CHAT)  # From here on a connection is idle, and used without a task.
+        sent = [walking.walk(CHAT) for _ in range(AFTER + 3)]
+        for serial, (walk, _) in enumerate(sent):
+            walk.begin(serial)
+        await walking.outcomes.until(len(sent) + 1, seconds=10)
+        assert [sink.status for _, sink in sent] == [200] * len(sent)
+        assert all(b'"m-2"' in seen.body for seen in good.seen)
 
 
 async def test_no_fallback_for_a_clients_error() -> None:

@@ -40,6 +40,16 @@ def test_workers_of_a_slot_are_one() -> None:
     assert (values[metrics.CONTROL_RESTARTS, ()], values[metrics.UPTIME, ()]) == (2, 60.0)
 
 
+def test_providers_left_out() -> None:
+    """Told as a number of workers, and as 0 once it is over: a gauge that is told no more keeps its last value."""
+    views = [WorkerView(slot, 7, "serving", 1.0, 0, 1, 0, {"left_out:acme": 9}) for slot in (0, 1)]
+    fleets = [Fleet(views, 2, 0, 60.0), Fleet([WorkerView(0, 7, "serving", 1.0, 0, 1, 0)], 2, 0, 61.0)]
+    source = fleet_source(lambda: fleets[0])
+    assert told(source)[metrics.PROVIDER_LEFT_OUT, ("acme",)] == 2
+    fleets.pop(0)
+    assert told(source)[metrics.PROVIDER_LEFT_OUT, ("acme",)] == 0
+
+
 def test_unknown_is_not_zero() -> None:
     """Before the parent has told of any workers, nothing is said of them."""
     assert told(fleet_source(lambda: None)) == {}
