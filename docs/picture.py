@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import Enum
 from pathlib import Path
+from typing import Any
 
 import grimp
+
+from gateway.control import moves
+from gateway.proxy.upstream import ejection
 
 DOCUMENT = Path(__file__).with_name("architecture.md")
 GROUND_FLOOR = ("domain", "errors", "clock", "tasks")
@@ -53,7 +58,20 @@ def render_rooms() -> str:
     return "\n".join([*lines, "```", ""])
 
 
-FIGURES: dict[str, Callable[[], str]] = {"rooms": render_rooms}
+def render_states(transitions: Mapping[Any, Enum]) -> str:
+    """Draw a table from (state, event) to state, both enums, as a Mermaid state diagram."""
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for (state, event), after in transitions.items():
+        arrows.setdefault((str(state.value), str(after.value)), []).append(str(event.value))
+    drawn = [f"  {state} --> {after}: {', '.join(events)}" for (state, after), events in arrows.items()]
+    return "\n".join(["```mermaid", "stateDiagram-v2", *drawn, "```", ""])
+
+
+FIGURES: dict[str, Callable[[], str]] = {
+    "rooms": render_rooms,
+    "rollout": lambda: render_states(moves.TRANSITIONS),
+    "ejection": lambda: render_states(ejection.TRANSITIONS),
+}
 
 
 def _box(room: str) -> str:
